@@ -1,0 +1,43 @@
+# Test programs: static Linux programs built with musl, one per file of tests/<set>/.
+#
+#   make tests                 build them all under build/tests/<set>/
+#   make test-<set>-<platform> run a set: abi boundary regress stress; host linux gatehouse
+#
+# Included by the top Makefile; also usable alone: make -f mk/tests.mk tests
+
+BUILD ?= build
+TEST_CC ?= musl-gcc
+TEST_SETS := abi boundary regress stress
+TEST_OUT := $(BUILD)/tests
+TEST_UAPI := $(BUILD)/uapi
+TEST_CFLAGS = -std=gnu11 -O2 -g0 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-strict-aliasing \
+	-fno-stack-protector -pthread -Itests/include -isystem $(TEST_UAPI) \
+	-MMD -MP -MF $(TEST_OUT)/deps/$(@F)-$(notdir $(@D)).d
+TEST_LDFLAGS := -static -s
+
+TEST_PROGRAMS := $(foreach s,$(TEST_SETS),\
+	$(patsubst tests/%.c,$(TEST_OUT)/%,$(wildcard tests/$(s)/*.c)))
+
+.PHONY: tests
+tests: $(TEST_PROGRAMS) $(TEST_OUT)/runner
+
+$(TEST_UAPI)/.ready:
+	mkdir -p $(TEST_UAPI)
+	ln -sfn /usr/include/linux $(TEST_UAPI)/linux
+	ln -sfn /usr/include/asm-generic $(TEST_UAPI)/asm-generic
+	ln -sfn /usr/include/x86_64-linux-gnu/asm $(TEST_UAPI)/asm
+	touch $@
+
+$(TEST_OUT)/test.o: tests/include/test.c $(TEST_UAPI)/.ready
+	@mkdir -p $(@D) $(TEST_OUT)/deps
+	$(TEST_CC) $(TEST_CFLAGS) -c -o $@ $<
+
+$(TEST_OUT)/runner: tests/runner/runner.c $(TEST_UAPI)/.ready
+	@mkdir -p $(@D) $(TEST_OUT)/deps
+	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -o $@ $<
+
+$(TEST_PROGRAMS): $(TEST_OUT)/%: tests/%.c $(TEST_OUT)/test.o $(TEST_UAPI)/.ready
+	@mkdir -p $(@D) $(TEST_OUT)/deps
+	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -o $@ $< $(TEST_OUT)/test.o
+
+-include $(wildcard $(TEST_OUT)/deps/*.d)
