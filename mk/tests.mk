@@ -11,6 +11,7 @@ TEST_SETS := abi boundary regress stress
 TEST_OUT := $(BUILD)/tests
 TEST_UAPI := $(BUILD)/uapi
 TEST_CFLAGS = -std=gnu11 -O2 -g0 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-strict-aliasing \
+	-Wno-stringop-overread -Wno-stringop-overflow -Wno-array-bounds -Wno-nonnull \
 	-fno-stack-protector -pthread -Itests/include -isystem $(TEST_UAPI) \
 	-MMD -MP -MF $(TEST_OUT)/deps/$(@F)-$(notdir $(@D)).d
 TEST_LDFLAGS := -static -s
