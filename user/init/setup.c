@@ -1,0 +1,106 @@
+/*
+ * Mounts, device nodes, kernel modules and the host name: the machine as a program expects it.
+ *
+ * A file system that the kernel does not have (ENODEV) is left out; every other failure ends the
+ * run, because the program would meet it later in a stranger form.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "init.h"
+
+struct mount_entry {
+	const char *type;
+	const char *target;
+	unsigned long flags;
+	const char *options;
+};
+
+static const struct mount_entry devices = { "devtmpfs", "/dev", MS_NOSUID, "mode=0755" };
+
+static const struct mount_entry system_mounts[] = {
+	{ "proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL },
+	{ "sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL },
+	{ "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=0620,ptmxmode=0666" },
+	{ "tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777" },
+	{ "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755" },
+	{ "tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777" },
+};
+
+static void mount_one(const struct mount_entry *entry)
+{
+	if (mkdir(entry->target, 0755) < 0 && errno != EEXIST)
+		fail(errno, "cannot make %s", entry->target);
+	if (mount(entry->type, entry->target, entry->type, entry->flags, entry->options) == 0)
+		return;
+	/* EBUSY: Linux may have mounted devtmpfs itself. */
+	if (errno != ENODEV && errno != EBUSY)
+		fail(errno, "cannot mount %s", entry->target);
+}
+
+static void link_once(const char *target, const char *path)
+{
+	if (symlink(target, path) < 0 && errno != EEXIST)
+		fail(errno, "cannot make %s", path);
+}
+
+void setup_devices(void)
+{
+	int fd;
+
+	mount_one(&devices);
+	do {
+		fd = open("/dev/console", O_RDWR | O_NOCTTY);
+		if (fd < 0)
+			fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd < STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static void module_insert(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail(errno, "cannot open the module %s", path);
+	if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
+		fail(errno, "cannot insert the module %s", path);
+	close(fd);
+	unlink(path);
+}
+
+void setup_modules(void)
+{
+	FILE *list = fopen(MODULE_LIST, "re");
+	char line[256];
+
+	if (!list)
+		return;
+	while (fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\n")] = '\0';
+		module_insert(line);
+	}
+	fclose(list);
+	unlink(MODULE_LIST);
+}
+
+void setup_system(const struct config *config)
+{
+	for (size_t i = 0; i < sizeof(system_mounts) / sizeof(system_mounts[0]); i++)
+		mount_one(&system_mounts[i]);
+	link_once("/proc/self/fd", "/dev/fd");
+	link_once("/proc/self/fd/0", "/dev/stdin");
+	link_once("/proc/self/fd/1", "/dev/stdout");
+	link_once("/proc/self/fd/2", "/dev/stderr");
+	rmdir(BOOT_DIR);
+	if (sethostname(config->hostname, strlen(config->hostname)) < 0)
+		fail(errno, "cannot set the host name '%s'", config->hostname);
+}
