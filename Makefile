@@ -1,0 +1,29 @@
+# Gatehouse: `make` builds everything into build/; see README.md for the targets.
+# FLAVOR=release|debug|kasan|ubsan   CC=gcc|clang   V=1 shows the commands.
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/sh
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+FLAVOR ?= release
+ARCH := x86_64
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+B := build
+K := $(B)/kernel-$(FLAVOR)$(if $(findstring clang,$(CC)),-clang)
+SUFFIX := $(if $(filter release,$(FLAVOR)),,-$(FLAVOR))$(if $(findstring clang,$(CC)),-clang)
+KERNEL := $(B)/gatehouse$(SUFFIX).elf
+
+include mk/kernel.mk
+-include mk/host.mk
+-include mk/tests.mk
+
+all: $(KERNEL)
+
+clean:
+	$(Q)rm -rf $(B)
+
+.PHONY: all clean

@@ -1,0 +1,49 @@
+/*
+ * Page tables and the TLB. Tables are trees of PT_LEVELS levels with PT_ENTRIES entries each; level
+ * 0 holds 4 KiB leaves. mm/ walks them with the helpers below and never builds entry bits itself.
+ */
+#pragma once
+
+#include <lib/types.h>
+#include <arch/cpu.h>
+#include <arch_impl/mmu.h>
+
+struct mm;
+
+/*
+ * From arch_impl/mmu.h:
+ *   PAGE_SHIFT PAGE_SIZE PAGE_MASK HUGE_PAGE_SHIFT PT_LEVELS PT_ENTRIES
+ *   USER_TOP              first address beyond user space (0x7ffffffff000)
+ *   KERNEL_VMALLOC_START/END, phys_to_virt(paddr), virt_to_phys(direct-map pointer)
+ *   struct pte { u64 v; }, struct arch_mm (embedded in struct mm as .arch)
+ *   pt_index(addr, level), pt_level_size(level)
+ *   pte_none pte_present pte_leaf(pte, level) pte_writable pte_dirty pte_young pte_exec pte_paddr
+ *   pte_make(paddr, prot) with PTE_READ|PTE_WRITE|PTE_EXEC|PTE_USER|PTE_DIRTY|PTE_YOUNG|PTE_NOCACHE,
+ *   pte_make_table(paddr), pte_make_huge(paddr, prot)
+ *   pte_with_prot(pte, prot)     same frame, dirty and young bits kept, other protection
+ *   pte_wrprotect(pte) pte_clear_dirty(pte) pte_mkyoung(pte)
+ *   pte_get(ptep) pte_set(ptep, pte) pte_xchg(ptep, pte) pte_cmpxchg(ptep, &old, new)
+ * A present entry that becomes less permissive needs a flush; adding one does not.
+ */
+
+/* Root table with the kernel half shared. 0 or -ENOMEM. */
+int arch_mm_init(struct arch_mm *a) __must_check;
+void arch_mm_fini(struct arch_mm *a);
+struct pte *arch_mm_root(struct arch_mm *a);
+/* Loads the address space on this CPU. Interrupts disabled. NULL: kernel only. */
+void arch_mm_switch(struct mm *next);
+
+void arch_tlb_flush_page_local(u64 addr);
+void arch_tlb_flush_local(void);
+/*
+ * Flushes user [start, end) of mm on every CPU that may hold entries. Waits for the others.
+ * Interrupts enabled, preemption allowed, no spinlock that an interrupt handler takes held.
+ */
+void arch_tlb_flush_range(struct mm *mm, u64 start, u64 end);
+
+/* Kernel mappings in the vmalloc area; map allocates tables as needed. 0 or -ENOMEM. */
+int arch_kernel_map(uptr va, struct paddr pa, unsigned int prot) __must_check;
+/* Unmaps and flushes on all CPUs (deferred flush allowed until the range is reused). */
+void arch_kernel_unmap(uptr va, size_t size);
+/* Kernel text read-only, data no-execute, .data.ro_after_init read-only, init sections gone. */
+void arch_kernel_seal(void);

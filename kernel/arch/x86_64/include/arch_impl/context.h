@@ -1,0 +1,13 @@
+/* What a task keeps of the CPU while it does not run. */
+#pragma once
+
+#include <lib/types.h>
+
+struct xsave_area;
+
+struct arch_task {
+	u64 sp;                  /* kernel stack pointer while switched out */
+	u64 fs_base, gs_base;    /* user's */
+	u16 fs_sel, gs_sel, ds_sel, es_sel;
+	struct xsave_area *fpu;  /* 64-byte aligned; NULL: kernel thread */
+};

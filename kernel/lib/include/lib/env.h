@@ -1,0 +1,10 @@
+/* What lib/ needs from its surroundings: mm provides it in the kernel, test helpers on the host. */
+#pragma once
+
+#include <lib/types.h>
+
+/* Zeroed memory that may be asked for under a spinlock; NULL when there is none. */
+void *lib_alloc(size_t size);
+void lib_free(void *p);
+/* Frees after every RCU reader that might still look at p is done. */
+void lib_free_rcu(void *p);

@@ -1,0 +1,50 @@
+/*
+ * A sparse array of pointers, indexed by u64: a radix tree of 64-way nodes. Loads run under RCU
+ * without a lock; changes are serialised by the owner's lock. Entries are pointers aligned to 4
+ * bytes and never NULL (storing NULL erases). Up to XA_MARKS marks per entry can be searched for.
+ */
+#pragma once
+
+#include <lib/types.h>
+
+#define XA_MARKS 2
+
+struct xa_node;
+
+struct xarray {
+	struct xa_node *root; /* RCU for readers; the owner's lock for writers */
+	u32 height;           /* levels below root; 0 when empty */
+};
+
+static inline void xa_init(struct xarray *xa)
+{
+	xa->root = NULL;
+	xa->height = 0;
+}
+
+/* The entry at index, or NULL. Caller is in an RCU read section or holds the owner's lock. */
+void *xa_load(const struct xarray *xa, u64 index);
+/*
+ * Makes every node that a store at index needs, so that the next xa_store there cannot fail.
+ * Owner's lock. 0 or -ENOMEM.
+ */
+int xa_reserve(struct xarray *xa, u64 index) __must_check;
+/* Stores entry (NULL erases); *old gets the former entry if old is given. 0 or -ENOMEM. */
+int xa_store(struct xarray *xa, u64 index, void *entry, void **old) __must_check;
+/* Erases and returns the former entry; frees empty nodes after a grace period. Never fails. */
+void *xa_erase(struct xarray *xa, u64 index);
+/* The first entry at or after *index, up to last; *index is moved to it. NULL when there is none. */
+void *xa_find(const struct xarray *xa, u64 *index, u64 last);
+/* Same for entries that carry the mark. */
+void *xa_find_marked(const struct xarray *xa, u64 *index, u64 last, unsigned int mark);
+void xa_set_mark(struct xarray *xa, u64 index, unsigned int mark);
+void xa_clear_mark(struct xarray *xa, u64 index, unsigned int mark);
+bool xa_get_mark(const struct xarray *xa, u64 index, unsigned int mark);
+/* The first free index in [first, last]; 0 or -ENOSPC. Cost is O(height), not O(entries). */
+int xa_find_free(const struct xarray *xa, u64 first, u64 last, u64 *index) __must_check;
+/* Frees all nodes; the entries are the owner's. No reader may be left. */
+void xa_destroy(struct xarray *xa);
+
+#define xa_for_each(xa, index, entry)                                                              \
+	for (index = 0, entry = xa_find(xa, &(index), U64_MAX); entry;                             \
+	     entry = (index) == U64_MAX ? NULL : (++(index), xa_find(xa, &(index), U64_MAX)))

@@ -1,0 +1,129 @@
+/*
+ * Address spaces. A struct mm is an ordered tree of areas (struct vma) over page tables. The tree
+ * changes under mmap_lock held for writing; faults and look-ups hold it for reading. Page-table
+ * entries change under page_table_lock.
+ */
+#pragma once
+
+#include <arch/mmu.h>
+#include <lib/atomic.h>
+#include <lib/rbtree.h>
+#include <mm/page.h>
+#include <sync/mutex.h>
+#include <sync/spinlock.h>
+
+struct file;
+struct vma;
+
+struct vma_ops {
+	/*
+	 * Gives the page for a fault at page offset pgoff of the file, with a reference for the
+	 * caller; its contents are up to date. mmap_lock held shared; may sleep. 0 or -ENOMEM, or
+	 * -EFAULT (SIGBUS), or -EIO.
+	 */
+	int (*fault)(struct vma *vma, u64 pgoff, bool write, struct page **page);
+	void (*open)(struct vma *vma);   /* area copied by fork or split; may be NULL */
+	void (*close)(struct vma *vma);
+	const char *(*name)(struct vma *vma); /* for /proc/pid/maps when there is no file */
+};
+
+#define VMA_READ     BIT(0)
+#define VMA_WRITE    BIT(1)
+#define VMA_EXEC     BIT(2)
+#define VMA_SHARED   BIT(3)
+#define VMA_MAYREAD  BIT(4)
+#define VMA_MAYWRITE BIT(5)
+#define VMA_MAYEXEC  BIT(6)
+#define VMA_GROWSDOWN BIT(7)
+#define VMA_LOCKED   BIT(8)
+#define VMA_DONTFORK BIT(9)
+#define VMA_WIPEONFORK BIT(10)
+#define VMA_NORESERVE BIT(11)
+#define VMA_ACCOUNT  BIT(12) /* counted against the commit limit */
+#define VMA_DONTDUMP BIT(13)
+#define VMA_STACK    BIT(14)
+#define VMA_HEAP     BIT(15)
+#define VMA_SPECIAL  BIT(16) /* vdso and the like: no split, merge, mremap growth */
+
+struct vma {
+	u64 start, end;              /* page aligned; mmap_lock */
+	struct rb_node node;         /* mmap_lock; augmented with the largest gap */
+	u64 max_gap;                 /* of the subtree */
+	struct mm *mm;               /* immutable */
+	u32 flags;                   /* VMA_*; mmap_lock for writing to change */
+	struct file *file;           /* reference held; NULL: anonymous */
+	u64 pgoff;                   /* of start, in pages */
+	const struct vma_ops *ops;   /* NULL: anonymous */
+	struct list_head mapping_node; /* mapping->mmap_list; mapping->mmap_lock */
+	void *private;
+};
+
+struct mm {
+	struct arch_mm arch;
+	struct rwsem mmap_lock;          /* LOCK_RANK_MMAP */
+	struct spinlock page_table_lock; /* LOCK_RANK_PAGE_TABLE */
+	struct rb_root vmas;             /* mmap_lock */
+	u32 nr_vmas;
+	struct ref users;                /* tasks; the last one empties the address space */
+	struct ref refs;                 /* users count as one; the last one frees the structure */
+	struct cpumask cpus;             /* CPUs whose TLB may hold entries; atomic */
+	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+	u64 arg_start, arg_end, env_start, env_end; /* mmap_lock */
+	u64 mmap_base;
+	u64 total_pages, locked_pages, data_pages, stack_pages, exec_pages; /* mmap_lock */
+	u64 commit_pages;
+	struct atomic64 anon_pages, file_pages, shmem_pages, pt_pages; /* resident */
+	u64 peak_rss_pages, peak_total_pages;
+	struct file *exe_file;           /* mmap_lock; reference held */
+	u64 vdso_base;
+	u64 auxv[48];                    /* AT_* pairs as given to the program, for /proc/pid/auxv */
+	u32 dumpable;
+	u32 def_flags;                   /* MCL_FUTURE */
+};
+
+/* A fresh address space with one user, or NULL. */
+struct mm *mm_create(void);
+/* Copy-on-write copy of the current task's address space for fork. 0 or -ENOMEM. */
+int mm_fork(struct mm *from, struct mm **out) __must_check;
+void mm_get(struct mm *mm);       /* one more user */
+void mm_put(struct mm *mm);       /* drops a user; may sleep */
+bool mm_get_unless_dead(struct mm *mm) __must_check;
+void mm_ref(struct mm *mm);       /* keeps the structure only (lazy TLB, /proc) */
+void mm_unref(struct mm *mm);
+
+/* The area that contains addr, or the first one above it; NULL. mmap_lock held. */
+struct vma *vma_find(struct mm *mm, u64 addr);
+struct vma *vma_next(const struct vma *vma);
+struct vma *vma_first(const struct mm *mm);
+
+/*
+ * mmap for the kernel's own callers (exec) and the system call: prot PROT_*, flags MAP_*; off in
+ * bytes. The address goes to *out. Takes mmap_lock. 0 or the errno of mmap(2).
+ */
+int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 off,
+	   u64 *out) __must_check;
+int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
+/* Stack area for exec with its top at `top`, growing down. */
+int mm_map_stack(struct mm *mm, u64 top, u64 size, bool executable) __must_check;
+/* Establishes the heap: brk starts at addr. */
+void mm_set_brk(struct mm *mm, u64 addr);
+/* Kernel-provided pages (vDSO): area with the given pages, never written by the user. */
+int mm_map_special(struct mm *mm, u64 addr, u64 len, u32 vma_flags, struct page **pages,
+		   const char *name) __must_check;
+
+/*
+ * Reads or writes another address space (or the own, before it is loaded): exec's stack,
+ * /proc/pid/mem, ptrace, process_vm_*. force ignores write protection of private areas.
+ * The number of bytes done, possibly short.
+ */
+size_t mm_access_remote(struct mm *mm, u64 addr, void *buf, size_t len, bool write, bool force);
+
+/* Faults pages in and pins them (for direct I/O and futex keys). Number of pages or -EFAULT. */
+long mm_pin_pages(struct mm *mm, u64 addr, size_t nr, bool write, struct page **pages);
+
+/* Resident pages in total. */
+u64 mm_rss_pages(const struct mm *mm);
+
+/* Unmaps file pages [first, last] from every area that maps the mapping (truncate, hole punch).
+ * even_private: also the private copies. Takes mapping->mmap_lock. */
+void mapping_unmap_range(struct mapping *m, u64 first, u64 last, bool even_private);

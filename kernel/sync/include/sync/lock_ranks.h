@@ -1,0 +1,57 @@
+/*
+ * The one order of locks. A context may only take a lock whose rank is higher than that of every
+ * lock it holds; sleeping locks come first, because no one sleeps under a spinlock. Debug flavours
+ * check each acquisition. Two locks of equal rank are taken together only through the functions
+ * that define an order between them (lock_pair_* in the owner's file).
+ */
+#pragma once
+
+enum lock_rank {
+	LOCK_RANK_NONE, /* unchecked; for locks that are never held together with another */
+
+	/* Sleeping locks, outermost first. */
+	LOCK_RANK_EXEC,          /* process: execve against ptrace attach and credential readers */
+	LOCK_RANK_MOUNT_TREE,    /* mount namespace: the tree's shape */
+	LOCK_RANK_SB_RENAME,     /* super block: directory renames */
+	LOCK_RANK_FILE_POS,      /* file: position shared by several descriptors */
+	LOCK_RANK_TTY,           /* tty: settings, then its buffers */
+	LOCK_RANK_TTY_BUFFER,
+	LOCK_RANK_INODE_DIR,     /* inode of a directory (parent before child) */
+	LOCK_RANK_INODE,         /* inode of anything else: size, data and attributes */
+	LOCK_RANK_PIPE,
+	LOCK_RANK_FD_TABLE,
+	LOCK_RANK_MMAP,          /* mm: the area tree (faults take it shared) */
+	LOCK_RANK_MAPPING_MMAP,  /* page cache: list of areas that map the file */
+	LOCK_RANK_PAGE,          /* the lock bit of a page-cache page */
+	LOCK_RANK_VMALLOC_MUTEX,
+	LOCK_RANK_SLEEP_INNER,   /* leaf mutexes: nothing that sleeps is taken inside */
+
+	/* Spinlocks. */
+	LOCK_RANK_SPIN_FIRST,
+	LOCK_RANK_TASKLIST,      /* process tree, groups, sessions */
+	LOCK_RANK_SIGHAND,       /* signal state of a process; interrupts disabled */
+	LOCK_RANK_FS_CONTEXT,
+	LOCK_RANK_DENTRY,
+	LOCK_RANK_SB_LISTS,
+	LOCK_RANK_INODE_SPIN,
+	LOCK_RANK_FLOCK,
+	LOCK_RANK_FILE,
+	LOCK_RANK_PAGE_TABLE,    /* mm: page table entries */
+	LOCK_RANK_MAPPING_PAGES, /* page cache: the tree of pages */
+	LOCK_RANK_TTY_SPIN,
+	LOCK_RANK_DEVICE,        /* drivers; interrupts disabled */
+	LOCK_RANK_WAIT_QUEUE,    /* interrupts disabled */
+	LOCK_RANK_FUTEX,
+	LOCK_RANK_PID,
+	LOCK_RANK_TIMER,         /* per-CPU timer queues; interrupts disabled */
+	LOCK_RANK_TASK_PI,       /* task: scheduling parameters; interrupts disabled */
+	LOCK_RANK_RUN_QUEUE,     /* interrupts disabled */
+	LOCK_RANK_RCU,
+	LOCK_RANK_VMALLOC,
+	LOCK_RANK_SLAB,
+	LOCK_RANK_BUDDY,
+	LOCK_RANK_RANDOM,
+	LOCK_RANK_IRQ,           /* interrupt controllers */
+	LOCK_RANK_LOG,
+	LOCK_RANK_LAST,
+};

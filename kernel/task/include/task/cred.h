@@ -1,0 +1,44 @@
+/*
+ * Credentials: immutable once published, shared by reference, replaced as a whole. The current
+ * task reads its own without a lock; others read under RCU.
+ */
+#pragma once
+
+#include <lib/atomic.h>
+#include <sync/rcu.h>
+#include <linux/capability.h>
+
+struct group_list {
+	struct ref ref;
+	u32 nr;
+	u32 gid[]; /* sorted */
+};
+
+struct cred {
+	struct ref ref;
+	struct rcu_head rcu;
+	u32 uid, euid, suid, fsuid;
+	u32 gid, egid, sgid, fsgid;
+	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
+	u32 securebits;
+	bool no_new_privs;
+	struct group_list *groups; /* reference; NULL: none */
+};
+
+extern struct cred init_cred; /* root, all capabilities */
+
+void cred_get(const struct cred *c);
+void cred_put(const struct cred *c);
+/* A private copy of the current task's credentials to change, or NULL. */
+struct cred *cred_prepare(void);
+/* Publishes (consumes the reference) as the current task's. */
+void cred_commit(struct cred *c);
+/* Drops a prepared copy that is not wanted. */
+void cred_abort(struct cred *c);
+
+/* True when the current task has CAP_cap effective. */
+bool capable(int cap);
+bool cred_capable(const struct cred *c, int cap);
+/* True when gid is the fsgid or a supplementary group. */
+bool cred_in_group(const struct cred *c, u32 gid);
+#define ALL_CAPS (BIT(CAP_LAST_CAP + 1) - 1)

@@ -1,0 +1,34 @@
+/*
+ * Identifiers. A pid_entry names a number that is a thread, process, process group or session; it
+ * lives as long as any of these uses it, so that a number is not reused too early.
+ */
+#pragma once
+
+#include <lib/atomic.h>
+#include <lib/list.h>
+#include <sync/rcu.h>
+
+struct task;
+struct process;
+
+struct pid_entry {
+	struct ref ref;
+	struct rcu_head rcu;
+	s32 nr;                      /* const */
+	struct task *task;           /* tasklist, RCU: the thread with this number, or NULL */
+	struct hlist_head pgrp_members;    /* processes; tasklist */
+	struct hlist_head session_members; /* processes; tasklist */
+};
+
+extern s32 pid_max;
+
+/* 0, -EAGAIN when no number is free, -ENOMEM. One reference. */
+int pid_alloc(struct pid_entry **out) __must_check;
+void pid_get(struct pid_entry *p);
+void pid_put(struct pid_entry *p);
+/* RCU or tasklist_lock held; NULL when unused. */
+struct pid_entry *pid_find(s32 nr);
+
+/* Job-control helpers, tasklist_lock held. */
+bool pgrp_is_orphaned(struct pid_entry *pgrp, const struct process *ignored);
+bool pgrp_has_stopped(struct pid_entry *pgrp);

@@ -1,0 +1,212 @@
+/*
+ * Objects behind names: inodes, their super blocks, file-system types, mounts.
+ */
+#pragma once
+
+#include <mm/page_cache.h>
+#include <task/cred.h>
+#include <time/clock.h>
+#include <vfs/path.h>
+#include <linux/stat.h>
+
+struct file;
+struct file_ops;
+struct dir_context;
+struct pipe;
+struct kstatfs;
+
+/* What stat reports; filled from the inode or by getattr. */
+struct kstat {
+	u64 ino, size, blocks;
+	u32 mode, nlink, uid, gid, blksize;
+	u64 dev, rdev;
+	u64 attributes, attributes_mask;
+	struct timespec64 atime, mtime, ctime, btime;
+	bool has_btime;
+	u64 mnt_id;
+};
+
+#define ATTR_MODE  BIT(0)
+#define ATTR_UID   BIT(1)
+#define ATTR_GID   BIT(2)
+#define ATTR_SIZE  BIT(3)
+#define ATTR_ATIME BIT(4)
+#define ATTR_MTIME BIT(5)
+#define ATTR_CTIME BIT(6)
+#define ATTR_ATIME_SET BIT(7) /* to the given value, not "now" */
+#define ATTR_MTIME_SET BIT(8)
+#define ATTR_KILL_PRIV BIT(9) /* drop set-id bits and file capabilities */
+#define ATTR_FILE  BIT(10)    /* from an open file (ftruncate): no permission check on size */
+
+struct iattr {
+	u32 valid;
+	u32 mode, uid, gid;
+	u64 size;
+	struct timespec64 atime, mtime, ctime;
+};
+
+/* All are called in process context with the inode lock(s) held that the comment names. Missing
+ * operation: the errno Linux gives (EPERM, EOPNOTSUPP, ENOTDIR …). */
+struct inode_ops {
+	/* dir locked (shared or exclusive). Binds d to its inode, or makes it negative. 0 or -errno. */
+	int (*lookup)(struct inode *dir, struct dentry *d);
+	/* dir locked exclusively: make d's object. */
+	int (*create)(struct inode *dir, struct dentry *d, u32 mode);
+	int (*link)(struct dentry *old, struct inode *dir, struct dentry *d);
+	int (*unlink)(struct inode *dir, struct dentry *d);
+	int (*symlink)(struct inode *dir, struct dentry *d, const char *target);
+	int (*mkdir)(struct inode *dir, struct dentry *d, u32 mode);
+	int (*rmdir)(struct inode *dir, struct dentry *d);
+	int (*mknod)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev);
+	int (*tmpfile)(struct inode *dir, struct dentry *d, u32 mode);
+	/* both parents locked; flags RENAME_*. */
+	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		      struct dentry *new, u32 flags);
+	/* The symlink's target: a string valid while the inode is; or an errno. May run under RCU
+	 * (may_sleep false): answers -ECHILD when it would have to sleep. */
+	int (*get_link)(struct inode *inode, bool may_sleep, const char **target);
+	/* Magic links (/proc/self/fd/3): the object itself. Instead of get_link's text. */
+	int (*jump_link)(struct inode *inode, struct path *out);
+	int (*readlink)(struct inode *inode, char *buf, size_t size); /* magic links' text */
+	/* Overrides the mode-bit check. mask MAY_*. */
+	int (*permission)(struct inode *inode, u32 mask);
+	int (*getattr)(const struct path *p, struct kstat *st);
+	int (*setattr)(struct dentry *d, struct iattr *attr); /* inode locked */
+	ssize_t (*getxattr)(struct inode *i, const char *name, void *value, size_t size);
+	int (*setxattr)(struct inode *i, const char *name, const void *value, size_t size, int flags);
+	ssize_t (*listxattr)(struct inode *i, char *list, size_t size);
+};
+
+struct inode {
+	struct ref ref;
+	u32 mode, uid, gid;             /* lock; torn-free reads */
+	u32 nlink;                      /* lock */
+	u32 flags;                      /* INODE_* */
+	u64 ino;                        /* const */
+	u64 rdev;                       /* const: devices */
+	u64 size;                       /* lock to change; torn-free reads */
+	u64 blocks;                     /* 512-byte units */
+	struct timespec64 atime, mtime, ctime, btime; /* spin */
+	struct super_block *sb;         /* const */
+	const struct inode_ops *ops;    /* const */
+	const struct file_ops *fops;    /* const: default operations of an open file */
+	struct rwsem lock;              /* LOCK_RANK_INODE or _DIR */
+	struct spinlock spin;           /* LOCK_RANK_INODE_SPIN: times, small fields */
+	struct mapping mapping;
+	struct pipe *pipe;              /* FIFO: spin */
+	struct list_head locks;         /* record locks; see vfs/lock.h */
+	struct hlist_node ino_node;     /* super block's inode table */
+	struct atomic write_count;      /* > 0 writers, < 0 denied (running executable) */
+	struct rcu_head rcu;
+	void *private;
+};
+#define INODE_IMMUTABLE BIT(0)
+#define INODE_APPEND    BIT(1)
+#define INODE_NOATIME   BIT(2)
+
+#define MAY_EXEC  1
+#define MAY_WRITE 2
+#define MAY_READ  4
+#define MAY_ACCESS 16 /* use the real ids: access(2) */
+
+/* A new inode with one reference, owned by the current fsuid/fsgid; NULL: no memory. */
+struct inode *inode_alloc(struct super_block *sb, u32 mode);
+void inode_get(struct inode *i);
+void inode_put(struct inode *i); /* may sleep */
+/* Owner for a new object in dir: ids, set-group-id inheritance, umask already applied. */
+void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
+/* 0 or -EACCES / -EROFS / -EPERM. mask MAY_*. */
+int inode_permission(struct inode *i, u32 mask) __must_check;
+bool inode_owner_or_capable(const struct inode *i);
+void inode_touch(struct inode *i, u32 attr_times); /* ATTR_ATIME|MTIME|CTIME = now */
+int inode_setattr_simple(struct dentry *d, struct iattr *attr) __must_check;
+void stat_fill(const struct path *p, struct kstat *st);
+int path_stat(const struct path *p, struct kstat *st) __must_check;
+/* notify_change: checks permissions and calls setattr. Takes the inode lock. */
+int path_setattr(const struct path *p, struct iattr *attr) __must_check;
+
+struct super_ops {
+	void (*evict)(struct inode *i);      /* last reference gone: free private data */
+	int (*statfs)(struct super_block *sb, struct kstatfs *st);
+	int (*sync)(struct super_block *sb);
+	void (*kill)(struct super_block *sb); /* last mount gone */
+	void (*show_options)(struct super_block *sb, char *buf, size_t size); /* ",size=1k" */
+};
+
+struct kstatfs {
+	u64 type, bsize, blocks, bfree, bavail, files, ffree, namelen, frsize, flags;
+	u64 fsid;
+};
+
+struct super_block {
+	struct ref ref;                /* mounts and roots */
+	const struct fs_type *type;    /* const */
+	const struct super_ops *ops;   /* const */
+	u64 dev;                       /* const: st_dev */
+	u64 magic, max_bytes;
+	u32 blocksize;
+	u32 flags;                     /* SB_RDONLY … ; atomic */
+	struct dentry *root;           /* const */
+	struct mutex rename_lock;      /* LOCK_RANK_SB_RENAME */
+	struct atomic64 next_ino;
+	void *private;
+};
+
+struct fs_type {
+	const char *name;
+	bool no_device;                /* "nodev" in /proc/filesystems */
+	bool user_mountable;           /* through mount(2) */
+	/* Makes or finds a super block. options: comma-separated text, may be "". */
+	int (*mount)(const struct fs_type *t, const char *source, u32 flags, const char *options,
+		     struct super_block **out);
+	struct list_head node;
+};
+int fs_register(struct fs_type *t) __must_check;
+struct super_block *super_alloc(const struct fs_type *t); /* one reference; anonymous dev */
+void super_get(struct super_block *sb);
+void super_put(struct super_block *sb);
+
+struct mount {
+	struct ref ref;
+	struct mount *parent;          /* tree lock; RCU */
+	struct dentry *mountpoint;     /* tree lock; RCU */
+	struct dentry *root;           /* const */
+	struct super_block *sb;        /* const */
+	struct mount_ns *ns;           /* tree lock */
+	struct hlist_node hash_node;   /* by (parent, mountpoint); RCU */
+	struct list_head children, child_node, ns_node; /* tree lock */
+	u32 flags;                     /* MNT_RDONLY NOSUID NODEV NOEXEC NOATIME …; atomic */
+	s32 id;
+	char *source;                  /* for /proc/mounts */
+	struct rcu_head rcu;
+};
+struct mount_ns {
+	struct ref ref;
+	struct mutex lock;             /* LOCK_RANK_MOUNT_TREE */
+	struct mount *root;            /* lock */
+	struct list_head mounts;       /* lock */
+	u32 nr_mounts;
+	u64 event;                     /* bumped on every change: poll on /proc/mounts */
+};
+extern struct mount_ns init_mount_ns;
+void mount_ns_get(struct mount_ns *ns);
+void mount_ns_put(struct mount_ns *ns);
+void mount_get(struct mount *m);
+void mount_put(struct mount *m);
+/* A mount outside the tree for kernel-internal objects (pipes, sockets, memfd). */
+struct mount *mount_internal(struct fs_type *t);
+/* Write access to the mount: 0 or -EROFS. */
+int mount_want_write(struct mount *m) __must_check;
+/* Kernel-internal mount of a type at a path during boot. */
+int kernel_mount(const char *type, const char *source, const char *where, u32 flags,
+		 const char *options) __must_check;
+
+/* Calls used by several modules, with Linux's checks. All take the locks they need. */
+int vfs_mkdir_at(int dirfd, const char *name, u32 mode) __must_check;
+int vfs_mknod_at(int dirfd, const char *name, u32 mode, u64 rdev) __must_check;
+int vfs_symlink_at(const char *target, int dirfd, const char *name) __must_check;
+
+static inline u64 dev_make(u32 major, u32 minor)
+{
+	return ((u64)major << 20) | minor; /* kernel form; stat encodes it as the ABI wants */
+}

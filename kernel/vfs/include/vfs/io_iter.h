@@ -1,0 +1,68 @@
+/*
+ * The one cursor over bulk data: user vectors, kernel buffers, pages. Each file type has a single
+ * read path (copies into the iterator) and a single write path (copies out of it).
+ */
+#pragma once
+
+#include <mm/user.h>
+
+struct page;
+
+struct iovec_abi {
+	u64 base; /* user address */
+	u64 len;
+};
+DEFINE_USER_PTR(iovec, struct iovec_abi);
+
+enum io_kind { IO_USER, IO_KERNEL, IO_PAGES };
+
+struct io_seg {
+	union {
+		u64 uaddr;          /* IO_USER */
+		void *kaddr;        /* IO_KERNEL */
+		struct page *page;  /* IO_PAGES */
+	};
+	u64 len;
+	u32 offset;                 /* IO_PAGES: in the page */
+};
+
+#define IO_INLINE_SEGS 8
+#define IO_MAX_BYTES   0x7ffff000ULL /* MAX_RW_COUNT: one call moves no more */
+
+struct io_iter {
+	u8 kind;
+	bool nofault;              /* fail instead of sleeping on a page fault */
+	u32 nr_segs, seg;
+	u64 seg_offset;            /* consumed of segs[seg] */
+	u64 count;                 /* bytes left in total */
+	const struct io_seg *segs; /* inline_segs, one, or an allocated array */
+	struct io_seg *heap;       /* freed by io_iter_fini */
+	struct io_seg inline_segs[IO_INLINE_SEGS];
+};
+
+/* One buffer. len is cut to IO_MAX_BYTES. -EFAULT when the range leaves user space. */
+int io_iter_user(struct io_iter *it, struct user_bytes buf, u64 len) __must_check;
+/* readv/writev: fetches and checks the vector. -EINVAL, -EFAULT, -ENOMEM. */
+int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr) __must_check;
+void io_iter_kernel(struct io_iter *it, void *buf, size_t len);
+void io_iter_pages(struct io_iter *it, const struct io_seg *segs, u32 nr, u64 len);
+void io_iter_fini(struct io_iter *it);
+
+/* Copy into (a read) or out of (a write) what the iterator describes and advance. The number of
+ * bytes done: short means a fault. */
+size_t io_copy_to(struct io_iter *it, const void *src, size_t n);
+size_t io_copy_from(struct io_iter *it, void *dst, size_t n);
+size_t io_zero(struct io_iter *it, size_t n);
+/* Same with a page as the other side. */
+size_t io_copy_page_to(struct io_iter *it, struct page *p, size_t offset, size_t n);
+size_t io_copy_page_from(struct io_iter *it, struct page *p, size_t offset, size_t n);
+void io_advance(struct io_iter *it, size_t n);
+/* Takes the last n consumed bytes back. */
+void io_revert(struct io_iter *it, size_t n);
+/* Touches up to n bytes so that a nofault copy is likely to succeed. 0 or -EFAULT for the first byte. */
+int io_fault_in(struct io_iter *it, size_t n, bool write) __must_check;
+
+static inline u64 io_count(const struct io_iter *it)
+{
+	return it->count;
+}

@@ -1,0 +1,114 @@
+# The kernel image. Every kernel/…/module.mk names its module, the modules that it may include, its
+# sources, and registers itself: module, uses, srcs, then $(eval $(register_module)).
+
+KCFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -fno-pic -fno-pie -fno-common \
+	-fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fno-omit-frame-pointer \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only -march=x86-64 -mtune=generic \
+	-ftrivial-auto-var-init=zero \
+	-Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow=local \
+	-Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
+ifneq ($(findstring clang,$(CC)),)
+KCFLAGS := $(subst -Wshadow=local,,$(KCFLAGS)) -Wthread-safety \
+	-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang \
+	-Wno-gnu-variable-sized-type-not-at-end -Wno-address-of-packed-member -Wno-unknown-warning-option
+else
+KCFLAGS += -Wno-address-of-packed-member
+endif
+
+KDEFS :=
+ifneq ($(FLAVOR),release)
+KDEFS += -DCONFIG_DEBUG -DCONFIG_KTEST
+endif
+ifeq ($(FLAVOR),kasan)
+KDEFS += -DCONFIG_KASAN
+ifneq ($(findstring clang,$(CC)),)
+KASAN_FLAGS := -fsanitize=kernel-address -mllvm -asan-mapping-offset=0xdffffc0000000000 \
+	-mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-stack=0 -mllvm -asan-globals=0
+else
+KASAN_FLAGS := -fsanitize=kernel-address -fasan-shadow-offset=0xdffffc0000000000 \
+	--param asan-instrumentation-with-call-threshold=0 --param asan-stack=0 --param asan-globals=0
+endif
+endif
+ifeq ($(FLAVOR),ubsan)
+KDEFS += -DCONFIG_UBSAN
+UBSAN_FLAGS := -fsanitize=bounds,shift,integer-divide-by-zero,unreachable,bool,enum,alignment,null,vla-bound
+endif
+
+# Linux's ABI headers, and nothing else of the host.
+UAPI := $(B)/uapi
+MULTIARCH := $(firstword $(wildcard /usr/include/x86_64-linux-gnu /usr/include))
+KINCLUDES = $(addprefix -I,$(wildcard kernel/*/include kernel/*/*/include)) -isystem $(UAPI) \
+	-isystem $(shell $(CC) -print-file-name=include)
+
+$(UAPI)/.made:
+	$(Q)mkdir -p $(UAPI)
+	$(Q)ln -sfn /usr/include/linux $(UAPI)/linux
+	$(Q)ln -sfn /usr/include/asm-generic $(UAPI)/asm-generic
+	$(Q)ln -sfn $(MULTIARCH)/asm $(UAPI)/asm
+	$(Q)touch $@
+
+KSRCS :=
+KMODULES :=
+define register_module
+mdir := $$(patsubst %/module.mk,%,$$(lastword $$(MAKEFILE_LIST)))
+KSRCS += $$(addprefix $$(mdir)/,$(srcs))
+$(if $(findstring CONFIG_KTEST,$(KDEFS)),KSRCS += $$(addprefix $$(mdir)/,$(ktests)))
+KMODULES += $$(mdir)
+srcs :=
+ktests :=
+uses :=
+endef
+include $(sort $(wildcard kernel/*/module.mk kernel/*/*/module.mk))
+
+KOBJS := $(patsubst %,$(K)/%.o,$(basename $(KSRCS)))
+LDS := kernel/arch/$(ARCH)/kernel.lds
+
+# Flags for one object: objects listed in NOSAN_OBJS run too early, or are the sanitizer itself.
+NOSAN_OBJS += lib/string arch/x86_64/early mm/kasan lib/ubsan
+sanflags = $(if $(filter $(addprefix $(K)/kernel/,$(addsuffix .o,$(NOSAN_OBJS))),$@),,$(KASAN_FLAGS) $(UBSAN_FLAGS))
+
+KFLAGS_STAMP := $(K)/.flags
+$(shell mkdir -p $(K); printf '%s' '$(CC) $(KCFLAGS) $(KDEFS) $(KASAN_FLAGS) $(UBSAN_FLAGS)' >$(K)/.flags.new; \
+	cmp -s $(K)/.flags.new $(KFLAGS_STAMP) || cp $(K)/.flags.new $(KFLAGS_STAMP))
+
+$(K)/%.o: %.c $(UAPI)/.made $(KFLAGS_STAMP)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(KCFLAGS) $(KDEFS) $(sanflags) $(KINCLUDES) -MMD -MP -c -o $@ $<
+
+$(K)/%.o: %.S $(UAPI)/.made $(KFLAGS_STAMP)
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -std=gnu11,$(KCFLAGS)) $(KDEFS) -D__ASSEMBLY__ $(KINCLUDES) -MMD -MP -c -o $@ $<
+
+$(K)/kernel.lds: $(LDS) $(KFLAGS_STAMP)
+	$(Q)$(CC) -E -P -x c $(KDEFS) -D__ASSEMBLY__ $(KINCLUDES) -o $@ $<
+
+KLDFLAGS := -nostdlib -static -no-pie -Wl,-z,max-page-size=4096,-z,noexecstack,--build-id=none,--no-warn-rwx-segments -T $(K)/kernel.lds
+ifneq ($(findstring clang,$(CC)),)
+KLDFLAGS := $(subst $(comma)--no-warn-rwx-segments,,$(KLDFLAGS))
+endif
+
+# Two links: the symbol table lies behind everything whose address it records.
+$(K)/ksyms-empty.S: tools/ksyms.awk | $(K)/.flags
+	$(Q)awk -f tools/ksyms.awk </dev/null >$@
+$(K)/ksyms-empty.o $(K)/ksyms.o: $(K)/%.o: $(K)/%.S
+	$(Q)$(CC) -c -o $@ $<
+$(K)/first.elf: $(KOBJS) $(K)/ksyms-empty.o $(K)/kernel.lds
+	$(call say,LD,$@)
+	$(Q)gcc $(KLDFLAGS) -o $@ $(KOBJS) $(K)/ksyms-empty.o
+$(K)/ksyms.S: $(K)/first.elf tools/ksyms.awk
+	$(Q)nm -n $< | awk -f tools/ksyms.awk >$@
+$(KERNEL).debug: $(K)/first.elf $(K)/ksyms.o
+	$(call say,LD,$@)
+	$(Q)gcc $(KLDFLAGS) -o $@ $(KOBJS) $(K)/ksyms.o
+$(KERNEL): $(KERNEL).debug
+	$(Q)objcopy --strip-all $< $@
+
+kernel: $(KERNEL)
+# Compiles everything without linking: for work on single modules.
+objects: $(KOBJS)
+
+-include $(KOBJS:.o=.d)
+.PHONY: kernel objects
