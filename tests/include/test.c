@@ -186,6 +186,7 @@ static bool run_case(struct test_case *c)
 	sigset_t chld, old;
 	bool ended;
 	pid_t pid;
+	u64 start = now_ns(CLOCK_MONOTONIC);
 
 	if (pipe2(pipefd, O_CLOEXEC | O_NONBLOCK) < 0 || !mkdtemp(dir) || chmod(dir, 0755) < 0) {
 		printf("not ok %s: set-up: %s\n", c->name, strerror(errno));
@@ -209,6 +210,9 @@ static bool run_case(struct test_case *c)
 	close(report_fd);
 	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 
+	if (getenv("TEST_VERBOSE"))
+		printf("%s: %llu ms\n", c->name,
+		       (unsigned long long)(now_ns(CLOCK_MONOTONIC) - start) / 1000000);
 	if (ended && status == EXIT_SKIPPED << 8) {
 		printf("skip %s: %s\n", c->name, msg);
 		return true;
