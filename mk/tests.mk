@@ -5,11 +5,11 @@
 #
 # Included by the top Makefile; also usable alone: make -f mk/tests.mk tests
 
-BUILD ?= build
+B ?= build
 TEST_CC ?= musl-gcc
 TEST_SETS := abi boundary regress stress
-TEST_OUT := $(BUILD)/tests
-TEST_UAPI := $(BUILD)/uapi
+TEST_OUT := $(B)/tests
+TEST_UAPI := $(B)/uapi
 TEST_CFLAGS = -std=gnu11 -O2 -g0 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-strict-aliasing \
 	-Wno-stringop-overread -Wno-stringop-overflow -Wno-array-bounds -Wno-nonnull \
 	-fno-stack-protector -pthread -Itests/include -isystem $(TEST_UAPI) \
