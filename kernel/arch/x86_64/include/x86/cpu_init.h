@@ -1,0 +1,13 @@
+/* Per-CPU set-up steps, in the order in which boot and secondary CPUs run them. */
+#pragma once
+
+#include <lib/types.h>
+
+/* IDT and system-call MSRs. The GDT is loaded. */
+void traps_cpu_init(void);
+/* CR4 protections and extended state. */
+void fpu_cpu_init(void);
+
+extern u32 cpu_apic_id[];
+/* The kernel's own root page table. */
+extern struct pte kernel_root[];

@@ -1,0 +1,53 @@
+/* Segments and the task-state segment. The layout is Linux's: selectors show up in ptrace and in
+ * signal frames. */
+#pragma once
+
+#define KERNEL_CS 0x10
+#define KERNEL_DS 0x18
+#define USER32_CS 0x23
+#define USER_DS   0x2b
+#define USER_CS   0x33
+#define TSS_SEL   0x40
+#define GDT_TLS_FIRST 12
+#define GDT_TLS_COUNT 3
+#define CPU_NUMBER_SEL 0x7b /* limit holds the CPU number, for the vDSO's getcpu */
+#define GDT_ENTRIES 16
+
+#define IST_DOUBLE_FAULT  1
+#define IST_NMI           2
+#define IST_MACHINE_CHECK 3
+
+/* Offset of rsp0 in struct tss, for the gate. */
+#define TSS_RSP0 4
+
+#ifndef __ASSEMBLY__
+#include <arch/percpu.h>
+
+struct tss {
+	u32 reserved0;
+	u64 rsp[3];
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3;
+	u16 io_bitmap; /* beyond the limit: no port is open to user mode */
+} __packed;
+
+static_assert(offsetof(struct tss, rsp) == TSS_RSP0, "the gate reads rsp0");
+static_assert(sizeof(struct tss) == 104, "hardware layout");
+
+DECLARE_PER_CPU(struct tss, cpu_tss);
+DECLARE_PER_CPU(u64[GDT_ENTRIES], cpu_gdt);
+
+/* The stack for entries from user mode on this CPU. */
+static inline void gdt_set_kernel_stack(uptr top)
+{
+	this_cpu_write(cpu_tss.rsp[0], top);
+}
+
+/*
+ * Builds the CPU's GDT and TSS in its per-CPU area and loads them; the GS base is set already.
+ * ist_tops are the ends of three stacks, for IST 1 to 3; the CPU's GS base is stored at each end.
+ */
+void gdt_cpu_init(u32 cpu, const uptr ist_tops[3]);
+#endif
