@@ -16,6 +16,13 @@ struct mapping_ops {
 	int (*read_page)(struct mapping *m, struct page *page);
 	/* True: pages are the data themselves (tmpfs); a hole reads as zero and is not reclaimable. */
 	bool memory_backed;
+	/*
+	 * Accounting of memory-backed pages, may be NULL. charge runs before a page is added and may
+	 * refuse with -ENOSPC; uncharge after nr pages are gone (or were not added after all). Neither
+	 * sleeps.
+	 */
+	int (*charge)(struct mapping *m);
+	void (*uncharge)(struct mapping *m, u64 nr);
 };
 
 struct mapping {

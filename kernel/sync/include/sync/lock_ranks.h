@@ -24,6 +24,7 @@ enum lock_rank {
 	LOCK_RANK_MAPPING_MMAP,  /* page cache: list of areas that map the file */
 	LOCK_RANK_PAGE,          /* the lock bit of a page-cache page */
 	LOCK_RANK_VMALLOC_MUTEX,
+	LOCK_RANK_FS_REGISTRY,   /* file-system types, device numbers */
 	LOCK_RANK_SLEEP_INNER,   /* leaf mutexes: nothing that sleeps is taken inside */
 
 	/* Spinlocks. */
@@ -31,7 +32,10 @@ enum lock_rank {
 	LOCK_RANK_TASKLIST,      /* process tree, groups, sessions */
 	LOCK_RANK_SIGHAND,       /* signal state of a process; interrupts disabled */
 	LOCK_RANK_FS_CONTEXT,
+	LOCK_RANK_RENAME,        /* dcache: one change of the tree's shape at a time */
 	LOCK_RANK_DENTRY,
+	LOCK_RANK_DENTRY_HASH,   /* dcache: hash buckets */
+	LOCK_RANK_DENTRY_LRU,    /* dcache: unused dentries */
 	LOCK_RANK_SB_LISTS,
 	LOCK_RANK_INODE_SPIN,
 	LOCK_RANK_FLOCK,

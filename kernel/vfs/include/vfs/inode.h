@@ -7,6 +7,7 @@
 #include <task/cred.h>
 #include <time/clock.h>
 #include <vfs/path.h>
+#include <linux/mount.h>
 #include <linux/stat.h>
 
 struct file;
@@ -103,6 +104,7 @@ struct inode {
 #define INODE_IMMUTABLE BIT(0)
 #define INODE_APPEND    BIT(1)
 #define INODE_NOATIME   BIT(2)
+#define INODE_DEAD      BIT(3) /* directory that was removed: nothing is created in it */
 
 #define MAY_EXEC  1
 #define MAY_WRITE 2
@@ -118,6 +120,23 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
 /* 0 or -EACCES / -EROFS / -EPERM. mask MAY_*. */
 int inode_permission(struct inode *i, u32 mask) __must_check;
 bool inode_owner_or_capable(const struct inode *i);
+/* Operations of a device, FIFO or socket inode from its mode. */
+void inode_init_special(struct inode *i, u32 mode, u64 rdev);
+/* Link count; inode lock held exclusively (of a new inode: none). Change ctime too. */
+void inode_add_link(struct inode *i);
+void inode_drop_link(struct inode *i);
+/* A writer of a regular file appears: 0, or -ETXTBSY while it is being executed. */
+int inode_get_write(struct inode *i) __must_check;
+void inode_put_write(struct inode *i);
+/* The opposite: 0, or -ETXTBSY while somebody has it open for writing. */
+int inode_deny_write(struct inode *i) __must_check;
+void inode_allow_write(struct inode *i);
+/* New size: cuts pages off, zeroes the rest of the last one. Inode lock held exclusively. */
+void inode_truncate(struct inode *i, u64 size);
+/* A write changed the data: drops set-id bits unless CAP_FSETID. Inode lock held exclusively. */
+void inode_strip_setid(struct inode *i);
+/* After a read: the access time, as the mount's atime rule wants it. Does not sleep. */
+void path_accessed(const struct path *p);
 void inode_touch(struct inode *i, u32 attr_times); /* ATTR_ATIME|MTIME|CTIME = now */
 int inode_setattr_simple(struct dentry *d, struct iattr *attr) __must_check;
 void stat_fill(const struct path *p, struct kstat *st);
@@ -145,7 +164,7 @@ struct super_block {
 	u64 dev;                       /* const: st_dev */
 	u64 magic, max_bytes;
 	u32 blocksize;
-	u32 flags;                     /* SB_RDONLY … ; atomic */
+	u32 flags;                     /* MS_RDONLY, MS_SYNCHRONOUS …; torn-free */
 	struct dentry *root;           /* const */
 	struct mutex rename_lock;      /* LOCK_RANK_SB_RENAME */
 	struct atomic64 next_ino;
@@ -159,7 +178,9 @@ struct fs_type {
 	/* Makes or finds a super block. options: comma-separated text, may be "". */
 	int (*mount)(const struct fs_type *t, const char *source, u32 flags, const char *options,
 		     struct super_block **out);
-	struct list_head node;
+	/* MS_REMOUNT; NULL: any options are ignored, as Linux does for such types. */
+	int (*remount)(struct super_block *sb, u32 flags, const char *options);
+	struct list_head node;         /* registry lock */
 };
 int fs_register(struct fs_type *t) __must_check;
 struct super_block *super_alloc(const struct fs_type *t); /* one reference; anonymous dev */
@@ -175,11 +196,24 @@ struct mount {
 	struct mount_ns *ns;           /* tree lock */
 	struct hlist_node hash_node;   /* by (parent, mountpoint); RCU */
 	struct list_head children, child_node, ns_node; /* tree lock */
-	u32 flags;                     /* MNT_RDONLY NOSUID NODEV NOEXEC NOATIME …; atomic */
+	u32 flags;                     /* MNT_*; torn-free */
 	s32 id;
-	char *source;                  /* for /proc/mounts */
+	struct atomic writers;         /* files open for writing */
+	char *source;                  /* for /proc/mounts; may be NULL ("none") */
 	struct rcu_head rcu;
 };
+/* Per-mount flags: the MS_* bits of mount(2). */
+#define MNT_RDONLY     MS_RDONLY
+#define MNT_NOSUID     MS_NOSUID
+#define MNT_NODEV      MS_NODEV
+#define MNT_NOEXEC     MS_NOEXEC
+#define MNT_NOSYMFOLLOW MS_NOSYMFOLLOW
+#define MNT_NOATIME    MS_NOATIME
+#define MNT_NODIRATIME MS_NODIRATIME
+#define MNT_RELATIME   MS_RELATIME
+#define MNT_FLAGS (MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOSYMFOLLOW |          \
+		   MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
+
 struct mount_ns {
 	struct ref ref;
 	struct mutex lock;             /* LOCK_RANK_MOUNT_TREE */

@@ -6,6 +6,7 @@
 
 #include <lib/atomic.h>
 #include <lib/list.h>
+#include <lib/rbtree.h>
 #include <mm/user.h>
 #include <sync/mutex.h>
 #include <sync/rcu.h>
@@ -38,41 +39,67 @@ struct dentry_ops {
 #define DNAME_INLINE 32
 
 struct dentry {
-	struct ref ref;
+	/* What a look-up reads; RCU. */
+	struct hlist_node hash_node;  /* hash bucket lock */
+	struct dentry *parent;        /* lock, seq; itself for a root */
+	struct qstr name;             /* lock, seq; the text is terminated */
+	u32 seq;                      /* even: stable. Bumped around renames and inode changes; lock */
+	u32 mounted;                  /* mounts on it; mount tree lock */
+	struct inode *inode;          /* lock, seq; reference; NULL: negative */
+	const struct dentry_ops *ops; /* const once hashed; may be NULL */
+
+	struct atomic count;          /* references; 0: cached only; negative: being destroyed */
 	u32 flags;                    /* DENTRY_*; lock */
-	struct hlist_node hash_node;  /* hash bucket lock; RCU */
-	struct dentry *parent;        /* lock, seq; RCU */
-	struct qstr name;             /* same */
-	u32 seq;                      /* even: stable. Bumped around renames and inode changes */
-	struct inode *inode;          /* NULL: negative. lock, seq; RCU */
 	struct spinlock lock;         /* LOCK_RANK_DENTRY; parent before child */
+	bool referenced;              /* used since the last look of the shrinker; racy hint */
 	struct super_block *sb;       /* const */
-	const struct dentry_ops *ops; /* const; may be NULL */
 	struct list_head child_node;  /* parent->lock */
 	struct list_head children;    /* lock */
 	struct list_head lru;         /* LRU lock */
+	/* Place in a directory whose contents live in the cache (tmpfs); directory's inode lock. */
+	struct rb_node order_node;
+	u64 order;
 	struct rcu_head rcu;
-	void *private;
-	char name_inline[DNAME_INLINE];
+	void *private;                /* the file system's */
+	char name_inline[DNAME_INLINE] __aligned(8);
 };
-#define DENTRY_MOUNTED  BIT(0) /* something may be mounted here */
-#define DENTRY_UNHASHED BIT(1)
-#define DENTRY_ONLRU    BIT(2)
-#define DENTRY_REFERENCED BIT(3)
+#define DENTRY_HASHED    BIT(0) /* found by look-ups */
+#define DENTRY_ONLRU     BIT(1)
 
-void dentry_get(struct dentry *d);
+void dentry_get(struct dentry *d); /* the caller already owns a reference, or the parent's lock */
 void dentry_put(struct dentry *d); /* NULL is allowed; may sleep */
-/* A new dentry below parent (not hashed), or NULL. */
+/* A new dentry below parent (not hashed, one reference), or NULL. */
 struct dentry *dentry_alloc(struct dentry *parent, const struct qstr *name);
-/* A nameless root for a super block or an anonymous object. */
+/* A root (named "/") for a super block or an anonymous object; consumes the inode reference. */
 struct dentry *dentry_alloc_root(struct super_block *sb, struct inode *inode);
 /* Gives the dentry its inode (reference consumed; NULL: negative) and hashes it. */
 void dentry_add(struct dentry *d, struct inode *inode);
+/* A negative dentry, hashed or not, gets its inode (reference consumed). */
 void dentry_instantiate(struct dentry *d, struct inode *inode);
 /* Unhashes: the name is gone (unlink, rmdir, revalidation failed). */
 void dentry_drop(struct dentry *d);
-/* After an unlink: becomes negative when unused, else unhashed. */
+/* After an unlink: becomes negative when the caller is the only user, else unhashed. */
 void dentry_delete(struct dentry *d);
+/* Unhashes d and everything cached below it (a process directory of /proc that is gone). */
+void dentry_invalidate(struct dentry *d);
+/* The child of that name with a reference, or NULL: the cache only. */
+struct dentry *dentry_lookup(struct dentry *parent, const struct qstr *name);
+/* Fills hash and length of a name for the functions above. */
+struct qstr qstr_make(const char *name, u32 len);
+/* A reference on the parent as it is now. */
+struct dentry *dentry_parent_get(struct dentry *d);
+/* True when d is `top` or lies below it. */
+bool dentry_is_below(const struct dentry *d, const struct dentry *top);
+
+static inline bool dentry_hashed(const struct dentry *d)
+{
+	return READ_ONCE(d->flags) & DENTRY_HASHED;
+}
+
+static inline bool dentry_is_root(const struct dentry *d)
+{
+	return READ_ONCE(d->parent) == d;
+}
 
 void path_get(const struct path *p);
 void path_put(const struct path *p);
