@@ -20,6 +20,7 @@ KERNEL := $(B)/gatehouse$(SUFFIX).elf
 include mk/kernel.mk
 -include mk/host.mk
 -include mk/tests.mk
+-include mk/hosttest.mk
 
 all: $(KERNEL)
 

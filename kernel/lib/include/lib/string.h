@@ -18,6 +18,13 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *haystack, const char *needle);
+
+/* The compiler expands small constant sizes in place. */
+#define memcpy(d, s, n)  __builtin_memcpy(d, s, n)
+#define memmove(d, s, n) __builtin_memmove(d, s, n)
+#define memset(d, c, n)  __builtin_memset(d, c, n)
+#define memcmp(a, b, n)  __builtin_memcmp(a, b, n)
+#define strlen(s)        __builtin_strlen(s)
 #endif
 
 /* Copies at most size-1 bytes and terminates; the length copied, or -E2BIG when cut off. */

@@ -15,8 +15,12 @@ typedef __s16 s16;
 typedef __s32 s32;
 typedef __s64 s64;
 typedef unsigned long uptr; /* a kernel virtual address as a number */
+#ifdef GATEHOUSE_HOST
+#include <sys/types.h> /* ssize_t, loff_t */
+#else
 typedef long ssize_t;
 typedef s64 loff_t;
+#endif
 
 /* A physical address. A structure, so that it cannot be mistaken for a virtual one. */
 struct paddr {
@@ -28,10 +32,14 @@ struct paddr {
 #define U32_MAX 0xffffffffU
 #define U64_MAX 0xffffffffffffffffULL
 #define S64_MAX 0x7fffffffffffffffLL
+#ifdef GATEHOUSE_HOST
+#include <limits.h>
+#else
 #define INT_MAX 0x7fffffff
 #define INT_MIN (-INT_MAX - 1)
 #define LONG_MAX 0x7fffffffffffffffL
 #define SSIZE_MAX LONG_MAX
+#endif
 
 #define NSEC_PER_SEC  1000000000ULL
 #define NSEC_PER_MSEC 1000000ULL

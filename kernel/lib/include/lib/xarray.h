@@ -9,17 +9,15 @@
 
 #define XA_MARKS 2
 
-struct xa_node;
-
 struct xarray {
-	struct xa_node *root; /* RCU for readers; the owner's lock for writers */
-	u32 height;           /* levels below root; 0 when empty */
+	void *root;     /* a tagged node, or the entry at index 0; RCU, owner's lock to change */
+	u32 root_marks; /* of a direct entry at index 0; owner's lock */
 };
 
 static inline void xa_init(struct xarray *xa)
 {
 	xa->root = NULL;
-	xa->height = 0;
+	xa->root_marks = 0;
 }
 
 /* The entry at index, or NULL. Caller is in an RCU read section or holds the owner's lock. */
