@@ -25,6 +25,7 @@
 #include "accel.h"
 #include "error.h"
 #include "machine.h"
+#include "tsc.h"
 
 #define QEMU_NAME "qemu-system-x86_64"
 #define PIPE_SIZE (1 << 20)
@@ -67,10 +68,11 @@ static char *find_in_path(const char *name)
 	die("%s is not in PATH: install the package qemu-system-x86", name);
 }
 
-static void add_accelerator(struct words *words, const struct run_options *options)
+static void add_accelerator(struct words *words, const struct run_options *options,
+			    enum accel_choice accel)
 {
 	ADD(words, "-accel");
-	if (accel_choose(options) == ACCEL_KVM) {
+	if (accel == ACCEL_KVM) {
 		ADD(words, "kvm");
 		ADD(words, "-cpu");
 		ADD(words, "host");
@@ -127,27 +129,48 @@ static void add_resources(struct words *words, const struct run_options *options
 	ADD(words, "%u", options->nr_cpus);
 }
 
-static char *command_line(const struct run_options *options, const struct boot_files *files)
+/* Appends a word to a line that it takes over. */
+static char *line_add(char *line, const char *word)
 {
-	char *line = format_text("%s", files->is_linux ? "console=ttyS0 panic=-1" : "");
+	char *longer = format_text("%s%s%s", line, *line && *word ? " " : "", word);
 
-	for (size_t i = 0; i < options->nr_append; i++) {
-		char *longer = format_text("%s%s%s", line, *line ? " " : "", options->append[i]);
-		free(line);
-		line = longer;
-	}
-	if (files->is_linux && !strstr(line, "debug")) {
-		char *longer = format_text("quiet %s", line);
-		free(line);
-		line = longer;
+	free(line);
+	return longer;
+}
+
+/* What Linux needs to log to the serial line only when asked, and to end when it panics. */
+static char *linux_line(const struct run_options *options, enum accel_choice accel)
+{
+	char *line = format_text("console=ttyS0 panic=-1");
+	bool debug = false;
+
+	for (size_t i = 0; i < options->nr_append; i++)
+		debug = debug || strstr(options->append[i], "debug");
+	if (!debug)
+		line = line_add(line, "quiet");
+	unsigned long khz = accel == ACCEL_TCG ? tsc_guest_khz(options) : 0;
+	if (khz) {
+		char *word = format_text("tsc_early_khz=%lu", khz);
+		line = line_add(line, word);
+		free(word);
 	}
 	return line;
 }
 
-static void add_boot(struct words *words, const struct run_options *options,
-		     const struct boot_files *files)
+static char *command_line(const struct run_options *options, const struct boot_files *files,
+			  enum accel_choice accel)
 {
-	char *line = command_line(options, files);
+	char *line = files->is_linux ? linux_line(options, accel) : format_text("%s", "");
+
+	for (size_t i = 0; i < options->nr_append; i++)
+		line = line_add(line, options->append[i]);
+	return line;
+}
+
+static void add_boot(struct words *words, const struct run_options *options,
+		     const struct boot_files *files, enum accel_choice accel)
+{
+	char *line = command_line(options, files, accel);
 
 	ADD(words, "-kernel");
 	ADD(words, "%s", files->kernel);
@@ -203,6 +226,7 @@ static void build_command(struct words *words, const struct run_options *options
 			  const struct qemu_ends *ends)
 {
 	add(words, find_in_path(QEMU_NAME));
+	enum accel_choice accel = accel_choose(options);
 	ADD(words, "-nodefaults");
 	ADD(words, "-no-user-config");
 	ADD(words, "-no-reboot");
@@ -212,10 +236,10 @@ static void build_command(struct words *words, const struct run_options *options
 	ADD(words, "none");
 	ADD(words, "-parallel");
 	ADD(words, "none");
-	add_accelerator(words, options);
+	add_accelerator(words, options, accel);
 	add_board(words, options);
 	add_resources(words, options, files);
-	add_boot(words, options, files);
+	add_boot(words, options, files, accel);
 	add_channels(words, options, streams, ends);
 }
 
