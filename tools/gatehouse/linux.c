@@ -173,8 +173,8 @@ void linux_add_modules(struct cpio_writer *writer, const char *kernel, enum mach
 		[MACHINE_MICROVM] = { "virtio_mmio", "virtio_console" },
 		[MACHINE_Q35] = { "virtio_pci", "virtio_console" },
 	};
-	struct cpio_entry dir = { .name = BOOT_DIR + 1, .mode = S_IFDIR | 0700, .nr_links = 2 };
-	struct cpio_entry list = { .name = MODULE_LIST + 1, .mode = S_IFREG | 0600, .nr_links = 1 };
+	struct cpio_entry dir = { .name = &BOOT_DIR[1], .mode = S_IFDIR | 0700, .nr_links = 2 };
+	struct cpio_entry list = { .name = &MODULE_LIST[1], .mode = S_IFREG | 0600, .nr_links = 1 };
 	char release[128];
 
 	linux_release(kernel, release, sizeof(release));

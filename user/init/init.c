@@ -47,11 +47,11 @@ void fail(int err, const char *format, ...)
 	size_t used = (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1;
 	if (err)
 		snprintf(text + used, sizeof(text) - used, ": %s", strerror(err));
-	dprintf(STDERR_FILENO, "init: %s\n", text);
 	if (control_fd() >= 0) {
 		control_send(CONTROL_ERROR, text, strlen(text));
 		sleep(10); /* the host reads the reason, then ends the machine */
 	}
+	dprintf(STDERR_FILENO, "init: %s\n", text);
 	power_off();
 }
 
