@@ -9,5 +9,7 @@ struct arch_task {
 	u64 sp;                  /* kernel stack pointer while switched out */
 	u64 fs_base, gs_base;    /* user's */
 	u16 fs_sel, gs_sel, ds_sel, es_sel;
+	u32 trap_nr;             /* last fault, as signal frames show it */
+	u64 error_code, cr2;
 	struct xsave_area *fpu;  /* 64-byte aligned; NULL: kernel thread */
 };

@@ -1,0 +1,228 @@
+/*
+ * Contexts: the switch between kernel stacks with all per-task CPU state, the first frame of a new
+ * task, and the thread pointers that arch_prctl sets.
+ */
+#include <arch/context.h>
+#include <arch/fpu.h>
+#include <arch/irq.h>
+#include <asm/prctl.h>
+#include <lib/errno.h>
+#include <lib/log.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <mm/user.h>
+#include <syscall/table.h>
+#include <task/task.h>
+#include <x86/cpuid.h>
+#include <x86/fpu.h>
+#include <x86/gate.h>
+#include <x86/msr.h>
+#include <x86/selectors.h>
+
+/* switch.S: saves the callee-saved registers and the stack pointer, loads the other's. */
+struct task *switch_stacks(u64 *save_sp, u64 load_sp, struct task *prev);
+
+/* What switch_stacks pops from a new task's stack. */
+struct switch_frame {
+	u64 r15, r14, r13, r12, rbx, rbp, rip;
+};
+
+static bool has_fsgsbase(void)
+{
+	return cpu_has(CPU_FSGSBASE);
+}
+
+static u64 fs_base_read(void)
+{
+	u64 v;
+
+	if (!has_fsgsbase())
+		return rdmsr(MSR_FS_BASE);
+	__asm__ __volatile__("rdfsbase %0" : "=r"(v));
+	return v;
+}
+
+static void fs_base_write(u64 v)
+{
+	if (has_fsgsbase())
+		__asm__ __volatile__("wrfsbase %0" : : "r"(v));
+	else
+		wrmsr(MSR_FS_BASE, v);
+}
+
+/* The user's GS base waits in the inactive MSR while the kernel runs. */
+static u64 user_gs_base_read(void)
+{
+	return rdmsr(MSR_KERNEL_GS_BASE);
+}
+
+static void user_gs_base_write(u64 v)
+{
+	wrmsr(MSR_KERNEL_GS_BASE, v);
+}
+
+#define segment_read(name)                                                                         \
+	({ u16 s_; __asm__ __volatile__("movw %%" #name ", %0" : "=rm"(s_)); s_; })
+/* Ring 3 can only have loaded a selector that the descriptor table allows it, so this cannot fault. */
+#define segment_write(name, sel) __asm__ __volatile__("movl %0, %%" #name : : "r"((u32)(sel)))
+
+/*
+ * Loading GS would replace the kernel's base: SWAPGS around it keeps that in the inactive MSR. No
+ * interrupt may come in between (an NMI finds its base on its own stack).
+ */
+static void user_gs_selector_write(u16 sel)
+{
+	u64 flags = arch_irq_save();
+
+	__asm__ __volatile__("swapgs; movl %0, %%gs; swapgs" : : "r"((u32)sel) : "memory");
+	arch_irq_restore(flags);
+}
+
+static void segments_save(struct arch_task *a)
+{
+	a->fs_base = fs_base_read();
+	a->gs_base = user_gs_base_read();
+	a->fs_sel = segment_read(fs);
+	a->gs_sel = segment_read(gs);
+	a->ds_sel = segment_read(ds);
+	a->es_sel = segment_read(es);
+}
+
+/* All four selectors at once: 0 for nearly every 64-bit program. */
+static DEFINE_PER_CPU(u64, user_selectors);
+
+static u64 selectors_of(const struct arch_task *a)
+{
+	return (u64)a->fs_sel | (u64)a->gs_sel << 16 | (u64)a->ds_sel << 32 | (u64)a->es_sel << 48;
+}
+
+static void segments_load(u64 loaded_selectors, const struct arch_task *next)
+{
+	if (unlikely(loaded_selectors | selectors_of(next))) {
+		segment_write(ds, next->ds_sel);
+		segment_write(es, next->es_sel);
+		segment_write(fs, next->fs_sel);
+		user_gs_selector_write(next->gs_sel);
+	}
+	fs_base_write(next->fs_base);
+	user_gs_base_write(next->gs_base);
+}
+
+/*
+ * Kernel threads have neither segments nor FPU state: the registers stay as the last user task left
+ * them, invisible to ring 0, and the next user task loads its own.
+ */
+struct task *arch_switch(struct task *prev, struct task *next)
+{
+	if (prev->arch.fpu) {
+		segments_save(&prev->arch);
+		fpu_save(prev->arch.fpu);
+		this_cpu_write(user_selectors, selectors_of(&prev->arch));
+	}
+	if (next->arch.fpu) {
+		segments_load(this_cpu_read(user_selectors), &next->arch);
+		fpu_restore(next->arch.fpu);
+	}
+	this_cpu_write(current_task, next);
+	gate_set_stack(next->kernel_stack + KERNEL_STACK_SIZE);
+	return switch_stacks(&prev->arch.sp, next->arch.sp, prev);
+}
+
+static void first_frame(struct task *t, void (*entry)(void), u64 rbx, u64 r12)
+{
+	struct switch_frame *f = (struct switch_frame *)task_regs(t) - 1;
+
+	*f = (struct switch_frame){.rbx = rbx, .r12 = r12, .rip = (uptr)entry};
+	t->arch.sp = (uptr)f;
+}
+
+int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
+{
+	struct regs *regs = task_regs(child);
+
+	child->arch = (struct arch_task){.fpu = fpu_alloc()};
+	if (!child->arch.fpu)
+		return -ENOMEM;
+	preempt_disable();
+	fpu_save(current->arch.fpu);
+	segments_save(&child->arch);
+	memcpy(child->arch.fpu, current->arch.fpu, arch_fpu_size);
+	preempt_enable();
+	if (set_tls)
+		child->arch.fs_base = tls;
+	*regs = *task_regs(current);
+	regs->rax = 0;
+	if (user_sp)
+		regs->rsp = user_sp;
+	first_frame(child, user_first_run, 0, 0);
+	return 0;
+}
+
+int arch_task_kernel(struct task *t, void (*fn)(void *), void *arg)
+{
+	t->arch = (struct arch_task){0};
+	first_frame(t, kernel_first_run, (uptr)fn, (uptr)arg);
+	return 0;
+}
+
+void arch_task_free(struct task *t)
+{
+	fpu_free(t->arch.fpu);
+	t->arch.fpu = NULL;
+}
+
+/* Only pid 1 is born as a kernel thread and gets its FPU area here, during boot. */
+void arch_exec_start(struct regs *regs, u64 ip, u64 sp)
+{
+	if (!current->arch.fpu)
+		current->arch.fpu = fpu_alloc();
+	BUG_ON(!current->arch.fpu);
+	preempt_disable();
+	*regs = (struct regs){.rip = ip, .rsp = sp, .cs = USER_CS, .ss = USER_DS,
+			      .rflags = X86_FLAGS_IF, .orig_rax = (u64)-1};
+	segment_write(ds, 0);
+	segment_write(es, 0);
+	segment_write(fs, 0);
+	user_gs_selector_write(0);
+	fs_base_write(0);
+	user_gs_base_write(0);
+	fpu_image_init(current->arch.fpu);
+	fpu_restore(current->arch.fpu);
+	preempt_enable();
+	task_set_work(current, WORK_IRET);
+}
+
+long arch_prctl(int code, u64 addr)
+{
+	u64 v;
+
+	switch (code) {
+	case ARCH_SET_FS:
+	case ARCH_SET_GS:
+		if (addr >= USER_TOP)
+			return -EPERM;
+		preempt_disable();
+		if (code == ARCH_SET_FS) {
+			segment_write(fs, 0);
+			fs_base_write(addr);
+		} else {
+			user_gs_selector_write(0);
+			user_gs_base_write(addr);
+		}
+		preempt_enable();
+		return 0;
+	case ARCH_GET_FS:
+	case ARCH_GET_GS:
+		preempt_disable();
+		v = code == ARCH_GET_FS ? fs_base_read() : user_gs_base_read();
+		preempt_enable();
+		return user_write(((struct user_u64){.uaddr = addr}), &v);
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_arch_prctl(u32 code, u64 addr)
+{
+	return arch_prctl((int)code, addr);
+}

@@ -1,0 +1,83 @@
+/*
+ * The C half of the gate: set-up of the system-call MSRs, the slow exit to user mode, and the
+ * layout checks that tie entry.S to the C structures. The fast path itself is entry.S.
+ */
+#include <arch/irq.h>
+#include <arch_impl/regs.h>
+#include <lib/log.h>
+#include <signal/signal.h>
+#include <syscall/nr.h>
+#include <task/task.h>
+#include <x86/gate.h>
+#include <x86/gdt.h>
+#include <x86/msr.h>
+#include <x86/selectors.h>
+
+#define EFER_SCE BIT(0)
+
+static_assert(offsetof(struct task, work) == TASK_WORK_OFFSET, "entry.S tests task->work");
+static_assert(offsetof(struct regs, rbx) == REGS_RBX && offsetof(struct regs, r11) == REGS_R11 &&
+	      offsetof(struct regs, rax) == REGS_RAX && offsetof(struct regs, rdi) == REGS_RDI &&
+	      offsetof(struct regs, orig_rax) == REGS_ORIG_RAX &&
+	      offsetof(struct regs, rip) == REGS_RIP && offsetof(struct regs, cs) == REGS_CS &&
+	      offsetof(struct regs, rflags) == REGS_RFLAGS &&
+	      offsetof(struct regs, rsp) == REGS_RSP && sizeof(struct regs) == REGS_SIZE,
+	      "entry.S builds struct regs");
+
+DEFINE_PER_CPU(uptr, gate_kernel_stack);
+DEFINE_PER_CPU(uptr, gate_user_rsp); /* scratch of the first instructions */
+
+void gate_exit_slow(struct regs *regs);
+
+void gate_set_stack(uptr top)
+{
+	this_cpu_write(gate_kernel_stack, top);
+	gdt_set_kernel_stack(top);
+}
+
+/* SYSCALL goes to syscall_entry, from 32-bit code to a stub; SYSENTER stays off (CS 0: #GP). */
+void gate_cpu_init(void)
+{
+	wrmsr(MSR_STAR, ((u64)(USER32_CS) << 48) | ((u64)KERNEL_CS << 32));
+	wrmsr(MSR_LSTAR, (uptr)syscall_entry);
+	wrmsr(MSR_CSTAR, (uptr)syscall_entry_compat);
+	wrmsr(MSR_SFMASK, GATE_SFMASK);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
+	wrmsr(MSR_SYSENTER_CS, 0);
+}
+
+/*
+ * IRET must not fault in ring 0. What a program may have put into its registers (sigreturn,
+ * ptrace): a 64-bit or 32-bit user code segment, the user data segment, an address that the
+ * code segment can hold, and flags without I/O privilege.
+ */
+static bool return_state_valid(struct regs *r)
+{
+	bool canonical = (s64)(r->rip << 16) >> 16 == (s64)r->rip;
+
+	if (r->ss != USER_DS)
+		return false;
+	return (r->cs == USER_CS && canonical) || (r->cs == USER32_CS && r->rip <= U32_MAX);
+}
+
+/*
+ * Leaves the kernel with work pending or with registers that may have been replaced. Interrupts
+ * disabled on entry and return. Linux answers a bad return state with SIGSEGV from IRET's #GP;
+ * the same signal comes from here, before the IRET.
+ */
+void gate_exit_slow(struct regs *regs)
+{
+	siginfo_t info;
+
+	for (;;) {
+		task_clear_work(current, WORK_IRET);
+		if (READ_ONCE(current->work) & WORK_EXIT_MASK)
+			gate_exit_work(regs);
+		if (likely(return_state_valid(regs)))
+			return;
+		arch_irq_enable();
+		siginfo_kernel(&info, SIGSEGV);
+		signal_force(SIGSEGV, &info);
+		arch_irq_disable();
+	}
+}

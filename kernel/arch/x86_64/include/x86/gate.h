@@ -1,0 +1,54 @@
+/* The gate's own numbers and variables, for its assembly and its C half. */
+#pragma once
+
+/* Offsets into struct regs, asserted in gate.c. */
+#define REGS_R15 0
+#define REGS_RBX 40
+#define REGS_R11 48
+#define REGS_R10 56
+#define REGS_R9 64
+#define REGS_R8 72
+#define REGS_RAX 80
+#define REGS_RCX 88
+#define REGS_RDX 96
+#define REGS_RSI 104
+#define REGS_RDI 112
+#define REGS_ORIG_RAX 120
+#define REGS_RIP 128
+#define REGS_CS 136
+#define REGS_RFLAGS 144
+#define REGS_RSP 152
+#define REGS_SIZE 168
+
+#define TASK_WORK_OFFSET 0 /* offsetof(struct task, work), asserted in gate.c */
+
+#define X86_EFLAGS_TF 0x100
+#define X86_EFLAGS_RF 0x10000
+/* Cleared on SYSCALL: every flag that could confuse the kernel. */
+#define GATE_SFMASK 0x257fd5
+
+/* An IST stack ends with this much reserved space: the CPU's GS base, for the paranoid entries. */
+#define IST_TOP_RESERVED 16
+
+#ifndef __ASSEMBLY__
+#include <arch/entry.h>
+#include <arch/percpu.h>
+
+DECLARE_PER_CPU(uptr, gate_kernel_stack); /* top of the current task's kernel stack */
+
+/* Points TSS.rsp0 and the gate at the stack of the task that runs next. */
+void gate_set_stack(uptr top);
+void traps_cpu_init(void);
+void fpu_cpu_init(void);
+
+/* Fixes the interrupted kernel context up if its instruction has an exception-table entry. */
+bool ex_table_fixup(struct regs *regs);
+
+/* Assembly entry points. */
+void syscall_entry(void);
+void syscall_entry_compat(void);
+extern char trap_stubs[];  /* 256 stubs of TRAP_STUB_SIZE bytes */
+void user_first_run(void);
+void kernel_first_run(void);
+#endif
+#define TRAP_STUB_SIZE 16

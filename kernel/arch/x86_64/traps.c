@@ -1,0 +1,392 @@
+/*
+ * Exceptions and interrupts in C: the interrupt descriptor table, the translation of ring-3 faults
+ * into Linux's signals, page faults, and the exception table that lets user copies fail.
+ *
+ * A fault in ring 0 outside the exception table is a bug of the kernel and panics. Handlers for
+ * user faults run with interrupts enabled and may sleep.
+ */
+#include <arch/cpu.h>
+#include <arch/entry.h>
+#include <arch/irq.h>
+#include <asm/siginfo.h>
+#include <lib/log.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <sched/sched.h>
+#include <signal/signal.h>
+#include <task/task.h>
+#include <x86/cpuid.h>
+#include <x86/fpu.h>
+#include <x86/gate.h>
+#include <x86/gdt.h>
+#include <x86/irq.h>
+#include <x86/msr.h>
+#include <x86/selectors.h>
+
+enum vector {
+	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6,
+	VEC_NM = 7, VEC_DF = 8, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12, VEC_GP = 13, VEC_PF = 14,
+	VEC_MF = 16, VEC_AC = 17, VEC_MC = 18, VEC_XM = 19,
+};
+
+#define PF_PRESENT BIT(0)
+#define PF_WRITE   BIT(1)
+#define PF_USER    BIT(2)
+#define PF_RSVD    BIT(3)
+#define PF_FETCH   BIT(4)
+#define DR6_BS     BIT(14)
+
+struct idt_gate {
+	u16 offset_low, selector;
+	u8 ist, type;
+	u16 offset_mid;
+	u32 offset_high, zero;
+} __packed;
+
+struct table_register {
+	u16 limit;
+	u64 base;
+} __packed;
+
+static struct idt_gate idt[256] __ro_after_init __aligned(4096);
+static bool idt_built;
+
+DEFINE_PER_CPU(bool, interrupted_user);
+
+void trap_from_user(struct regs *regs, u32 vector);
+void trap_from_kernel(struct regs *regs, u32 vector);
+void trap_paranoid_kernel(struct regs *regs, u32 vector);
+void interrupt_from_user(struct regs *regs, u32 vector);
+void interrupt_from_kernel(struct regs *regs, u32 vector);
+void gate_cpu_init(void);
+
+static inline u64 read_cr2(void)
+{
+	u64 v;
+
+	__asm__ __volatile__("movq %%cr2, %0" : "=r"(v));
+	return v;
+}
+
+static u64 debug_status_take(void)
+{
+	u64 dr6;
+
+	__asm__ __volatile__("movq %%db6, %0" : "=r"(dr6));
+	__asm__ __volatile__("movq %0, %%db6" : : "r"(0xffff0ff0UL));
+	return dr6 ^ 0xffff0ff0UL;
+}
+
+/* Index and purpose of the IST stacks: handlers that must not trust the interrupted stack. */
+static unsigned int vector_ist(unsigned int vector)
+{
+	switch (vector) {
+	case VEC_DF: return 1;
+	case VEC_NMI: return 2;
+	case VEC_MC: return 3;
+	case VEC_DB: return 4;
+	default: return 0;
+	}
+}
+
+/* Only INT3 and INTO may be raised by an INT instruction in ring 3; every other gate gives #GP. */
+static void idt_build(void)
+{
+	for (unsigned int v = 0; v < 256; v++) {
+		uptr entry = (uptr)trap_stubs + v * TRAP_STUB_SIZE;
+		bool user = v == VEC_BP || v == VEC_OF;
+
+		idt[v] = (struct idt_gate){
+			.offset_low = (u16)entry,
+			.selector = KERNEL_CS,
+			.ist = vector_ist(v),
+			.type = user ? 0xee : 0x8e,
+			.offset_mid = (u16)(entry >> 16),
+			.offset_high = (u32)(entry >> 32),
+		};
+	}
+	idt_built = true;
+}
+
+/* SMAP sites become 3-byte NOPs on a CPU that would not know the instruction. */
+static void smap_patch_out(void)
+{
+	extern s32 __smap_sites_start[], __smap_sites_end[];
+	static const u8 nop3[3] = {0x0f, 0x1f, 0x00};
+
+	for (s32 *site = __smap_sites_start; site < __smap_sites_end; site++)
+		memcpy(phys_to_virt(kernel_image_paddr((uptr)site + *site)), nop3, sizeof(nop3));
+}
+
+/* The IDT of this CPU and its SYSCALL MSRs. Works before the allocators are up. */
+void traps_cpu_init(void)
+{
+	struct table_register idtr = {sizeof(idt) - 1, (uptr)idt};
+
+	if (!idt_built) {
+		idt_build();
+		if (!cpu_has(CPU_SMAP))
+			smap_patch_out();
+	}
+	__asm__ __volatile__("lidt %0" : : "m"(idtr));
+	gate_cpu_init();
+}
+
+/* One 4 KiB stack for each IST entry, from one guarded allocation. Process or boot context. */
+int traps_cpu_alloc_stacks(u32 cpu, struct tss *tss)
+{
+	char *base = kernel_stack_alloc();
+
+	if (!base)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < 4; i++) {
+		uptr top = (uptr)base + (i + 1) * 4096 - IST_TOP_RESERVED;
+
+		*(u64 *)top = percpu_offset[cpu];
+		tss->ist[i] = top;
+	}
+	return 0;
+}
+
+bool ex_table_fixup(struct regs *regs)
+{
+	struct entry {
+		s32 insn, fixup;
+	};
+	extern struct entry __ex_table_start[], __ex_table_end[];
+
+	for (struct entry *e = __ex_table_start; e < __ex_table_end; e++) {
+		if ((uptr)&e->insn + e->insn == regs->rip) {
+			regs->rip = (uptr)&e->fixup + e->fixup;
+			return true;
+		}
+	}
+	return false;
+}
+
+static __noreturn void die(const struct regs *r, u32 vector, u64 error)
+{
+	log_write(LOG_EMERG,
+		  "exception %u error %llx at %llx cr2 %llx\n"
+		  "rax %016llx rbx %016llx rcx %016llx rdx %016llx\n"
+		  "rsi %016llx rdi %016llx rbp %016llx rsp %016llx\n"
+		  "r8  %016llx r9  %016llx r10 %016llx r11 %016llx\n"
+		  "r12 %016llx r13 %016llx r14 %016llx r15 %016llx flags %llx\n",
+		  vector, error, r->rip, read_cr2(), r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi,
+		  r->rbp, r->rsp, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
+		  r->rflags);
+	arch_backtrace(r->rbp);
+	if (vector == VEC_DF && kernel_stack_guard_hit(read_cr2()))
+		panic("kernel stack overflow at %llx", r->rip);
+	panic("exception %u in kernel mode", vector);
+}
+
+/* Takes the error code out of the system-call number's slot. */
+static u64 error_code_take(struct regs *regs)
+{
+	u64 error = regs->orig_rax;
+
+	regs->orig_rax = (u64)-1;
+	return error;
+}
+
+static void user_fault(struct regs *regs, int sig, int code, u64 addr, u32 vector, u64 error)
+{
+	(void)regs;
+	current->arch.trap_nr = vector;
+	current->arch.error_code = error;
+	fault_signal(sig, code, addr, vector, error);
+}
+
+/* FPE_* from the exceptions that are raised and not masked, in Linux's order. */
+static int fpe_code(u32 status, u32 mask)
+{
+	u32 err = status & ~mask;
+
+	if (err & 0x01)
+		return FPE_FLTINV;
+	if (err & 0x04)
+		return FPE_FLTDIV;
+	if (err & 0x08)
+		return FPE_FLTOVF;
+	if (err & 0x12)
+		return FPE_FLTUND;
+	if (err & 0x20)
+		return FPE_FLTRES;
+	return 0;
+}
+
+static void user_fpu_fault(struct regs *regs, u32 vector)
+{
+	int code;
+
+	if (vector == VEC_MF) {
+		u32 cw, sw;
+
+		fpu_legacy_status(&cw, &sw);
+		code = fpe_code(sw, cw);
+	} else {
+		u32 mxcsr = fpu_mxcsr();
+
+		code = fpe_code(mxcsr, mxcsr >> 7);
+	}
+	if (code) /* a spurious one: the handler that ran before has cleared the cause */
+		user_fault(regs, SIGFPE, code, regs->rip, vector, 0);
+}
+
+static void user_debug_trap(struct regs *regs, u64 dr6)
+{
+	if (dr6 & DR6_BS)
+		regs->rflags &= ~(u64)X86_EFLAGS_TF;
+	user_fault(regs, SIGTRAP, dr6 & DR6_BS ? TRAP_TRACE : TRAP_BRKPT, regs->rip, VEC_DB, 0);
+}
+
+static unsigned int fault_access(u64 error)
+{
+	unsigned int access = FAULT_READ;
+
+	if (error & PF_WRITE)
+		access |= FAULT_WRITE;
+	if (error & PF_FETCH)
+		access |= FAULT_EXEC;
+	if (error & PF_USER)
+		access |= FAULT_USER;
+	return access;
+}
+
+static void user_page_fault(struct regs *regs, u64 addr, u64 error)
+{
+	int sig = SIGSEGV, code = SEGV_MAPERR;
+
+	if (addr < USER_TOP && !(error & PF_RSVD) &&
+	    likely(mm_fault(addr, fault_access(error), &sig, &code)))
+		return;
+	/* The error code and cr2 that a handler sees tell nothing about kernel mappings. */
+	if (addr >= USER_TOP)
+		error |= PF_PRESENT;
+	current->arch.cr2 = addr;
+	user_fault(regs, sig, code, addr, VEC_PF, error);
+}
+
+/* What Linux sends for each exception that needs no further look; code 0 stands for SI_KERNEL. */
+static const struct {
+	u8 sig;
+	s8 code;
+	bool at_rip;
+} trap_signals[32] = {
+	[VEC_DE] = {SIGFPE, FPE_INTDIV, true}, [VEC_BP] = {SIGTRAP, 0, false},
+	[VEC_OF] = {SIGSEGV, 0, false},        [VEC_BR] = {SIGSEGV, 0, false},
+	[VEC_UD] = {SIGILL, ILL_ILLOPN, true}, [VEC_TS] = {SIGSEGV, 0, false},
+	[VEC_NP] = {SIGBUS, 0, false},         [VEC_SS] = {SIGBUS, 0, false},
+	[VEC_GP] = {SIGSEGV, 0, false},        [VEC_AC] = {SIGBUS, BUS_ADRALN, false},
+};
+
+static void user_trap(struct regs *regs, u32 vector, u64 error)
+{
+	int code = trap_signals[vector].code;
+
+	if (!trap_signals[vector].sig)
+		panic("exception %u from user mode", vector);
+	user_fault(regs, trap_signals[vector].sig, code ? code : SI_KERNEL,
+		   trap_signals[vector].at_rip ? regs->rip : 0, vector, error);
+}
+
+/* Every exception in ring 3. Interrupts disabled on entry and return. */
+void trap_from_user(struct regs *regs, u32 vector)
+{
+	u64 error = error_code_take(regs);
+	u64 detail = vector == VEC_PF ? read_cr2() : vector == VEC_DB ? debug_status_take() : 0;
+
+	if (vector == VEC_NMI)
+		return;
+	if (vector == VEC_MC || vector == VEC_DF)
+		die(regs, vector, error);
+	arch_irq_enable();
+	if (likely(vector == VEC_PF))
+		user_page_fault(regs, detail, error);
+	else if (vector == VEC_DB)
+		user_debug_trap(regs, detail);
+	else if (vector == VEC_MF || vector == VEC_XM)
+		user_fpu_fault(regs, vector);
+	else
+		user_trap(regs, vector, error == (u64)-1 ? 0 : error);
+	arch_irq_disable();
+}
+
+/*
+ * A page fault in ring 0 is legal only at an instruction of the exception table, on a user
+ * address, with SMAP lifted by that very code: everything else is a kernel bug.
+ */
+static bool kernel_page_fault(struct regs *regs, u64 addr, u64 error)
+{
+	int sig, code;
+	bool may_sleep = (regs->rflags & X86_FLAGS_IF) && !in_atomic() &&
+			 !current->pagefault_disabled && current->mm;
+
+	if (addr >= USER_TOP || (error & (PF_RSVD | PF_FETCH | PF_USER)))
+		return ex_table_fixup(regs);
+	if (may_sleep) {
+		bool done;
+
+		arch_irq_enable();
+		done = mm_fault(addr, fault_access(error), &sig, &code);
+		arch_irq_disable();
+		if (done)
+			return true;
+	}
+	return ex_table_fixup(regs);
+}
+
+void trap_from_kernel(struct regs *regs, u32 vector)
+{
+	u64 error = error_code_take(regs);
+
+	if (vector == VEC_PF && kernel_page_fault(regs, read_cr2(), error))
+		return;
+	if (vector == VEC_GP && ex_table_fixup(regs))
+		return;
+	die(regs, vector, error);
+}
+
+/*
+ * NMI: nothing asks for one, so it is dropped. Debug: only the trap that MOV SS delays past
+ * SYSCALL, or a watchpoint of the user's hit by a user copy; the kernel goes on.
+ */
+void trap_paranoid_kernel(struct regs *regs, u32 vector)
+{
+	u64 error = error_code_take(regs);
+
+	if (vector == VEC_NMI)
+		return;
+	if (vector == VEC_DB) {
+		(void)debug_status_take();
+		regs->rflags &= ~(u64)X86_EFLAGS_TF;
+		return;
+	}
+	die(regs, vector, error);
+}
+
+bool irq_from_user_mode(void)
+{
+	return this_cpu_read(interrupted_user);
+}
+
+void interrupt_from_user(struct regs *regs, u32 vector)
+{
+	regs->orig_rax = (u64)-1;
+	this_cpu_add(preempt_count, HARDIRQ_OFFSET);
+	this_cpu_write(interrupted_user, true);
+	irq_dispatch(vector);
+	this_cpu_write(interrupted_user, false);
+	this_cpu_add(preempt_count, -HARDIRQ_OFFSET);
+}
+
+void interrupt_from_kernel(struct regs *regs, u32 vector)
+{
+	(void)regs;
+	this_cpu_add(preempt_count, HARDIRQ_OFFSET);
+	irq_dispatch(vector);
+	this_cpu_add(preempt_count, -HARDIRQ_OFFSET);
+	if (unlikely(this_cpu_read(preempt_count) == 0))
+		preempt_schedule_irq();
+}
