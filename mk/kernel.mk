@@ -4,7 +4,7 @@
 KCFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -fno-pic -fno-pie -fno-common \
 	-fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fno-omit-frame-pointer \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only -march=x86-64 -mtune=generic \
+	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only $(if $(findstring clang,$(CC)),-mstack-alignment=8,-mpreferred-stack-boundary=3) -march=x86-64 -mtune=generic \
 	-ftrivial-auto-var-init=zero \
 	-Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow=local \
 	-Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare

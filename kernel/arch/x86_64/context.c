@@ -16,8 +16,8 @@
 #include <x86/cpuid.h>
 #include <x86/fpu.h>
 #include <x86/gate.h>
+#include <x86/gdt.h>
 #include <x86/msr.h>
-#include <x86/selectors.h>
 
 /* switch.S: saves the callee-saved registers and the stack pointer, loads the other's. */
 struct task *switch_stacks(u64 *save_sp, u64 load_sp, struct task *prev);

@@ -14,7 +14,7 @@
 #include <linux/errno.h>
 #include <syscall/nr.h>
 #include <x86/gate.h>
-#include <x86/selectors.h>
+#include <x86/gdt.h>
 
 #define WORK_EXIT_MASK  0x0000ffff
 #define WORK_ENTER_MASK 0xffff0000

@@ -9,17 +9,12 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <task/task.h>
+#include <x86/cpu_init.h>
 #include <x86/cpuid.h>
 #include <x86/fpu.h>
 #include <x86/gate.h>
+#include <x86/msr.h>
 
-#define CR0_MP BIT(1)
-#define CR0_EM BIT(2)
-#define CR0_TS BIT(3)
-#define CR0_NE BIT(5)
-#define CR4_OSFXSR     BIT(9)
-#define CR4_OSXMMEXCPT BIT(10)
-#define CR4_OSXSAVE    BIT(18)
 
 /* x87, SSE, AVX and the three AVX-512 components. PKRU and AMX are not offered. */
 #define XSTATE_OFFERED (BIT(0) | BIT(1) | BIT(2) | BIT(5) | BIT(6) | BIT(7))
@@ -50,7 +45,7 @@ static void detect_features(void)
 		fpu_features &= ~0xe0ULL; /* the three AVX-512 parts come together */
 	xcr0_write(fpu_features);
 	arch_fpu_size = cpuid(0xd, 0).ebx;
-	has_xsaveopt = cpuid(0xd, 1).eax & BIT(0);
+	has_xsaveopt = cpu_has(CPU_XSAVEOPT);
 }
 
 static void detect_mxcsr_mask(void)
@@ -62,18 +57,20 @@ static void detect_mxcsr_mask(void)
 		mxcsr_mask = probe.mxcsr_mask;
 }
 
-/* Enables the FPU on this CPU; the first CPU also decides what is offered to programs. */
+/* What keeps ring 0 from running or touching user memory, and ring 3 from looking at the tables. */
+static u64 protections(void)
+{
+	return (cpu_has(CPU_SMEP) ? CR4_SMEP : 0) | (cpu_has(CPU_SMAP) ? CR4_SMAP : 0) |
+	       (cpu_has(CPU_UMIP) ? CR4_UMIP : 0) | (cpu_has(CPU_FSGSBASE) ? CR4_FSGSBASE : 0);
+}
+
+/* Enables the FPU and the CR4 protections on this CPU; the first CPU also decides what is offered to programs. */
 void fpu_cpu_init(void)
 {
-	u64 cr0, cr4;
-
-	__asm__ __volatile__("movq %%cr0, %0" : "=r"(cr0));
-	cr0 = (cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE;
-	__asm__ __volatile__("movq %0, %%cr0" : : "r"(cr0));
+	write_cr0((read_cr0() & ~(u64)(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_AM);
 	fpu_has_xsave = cpu_has(CPU_XSAVE);
-	__asm__ __volatile__("movq %%cr4, %0" : "=r"(cr4));
-	cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | (fpu_has_xsave ? CR4_OSXSAVE : 0);
-	__asm__ __volatile__("movq %0, %%cr4" : : "r"(cr4));
+	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | (fpu_has_xsave ? CR4_OSXSAVE : 0) |
+		  protections());
 	if (smp_processor_id() == 0) {
 		if (fpu_has_xsave)
 			detect_features();

@@ -11,9 +11,6 @@
 #include <x86/gate.h>
 #include <x86/gdt.h>
 #include <x86/msr.h>
-#include <x86/selectors.h>
-
-#define EFER_SCE BIT(0)
 
 static_assert(offsetof(struct task, work) == TASK_WORK_OFFSET, "entry.S tests task->work");
 static_assert(offsetof(struct regs, rbx) == REGS_RBX && offsetof(struct regs, r11) == REGS_R11 &&

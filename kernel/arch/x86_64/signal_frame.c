@@ -16,13 +16,11 @@
 #include <syscall/table.h>
 #include <task/task.h>
 #include <x86/fpu.h>
+#include <linux/signal.h>
 #include <x86/gate.h>
-#include <x86/selectors.h>
+#include <x86/gdt.h>
 
 #define RED_ZONE 128
-#define UC_FP_XSTATE         BIT(0)
-#define UC_SIGCONTEXT_SS     BIT(1)
-#define UC_STRICT_RESTORE_SS BIT(2)
 
 /* Flags that a program may set itself: AC RF OF DF TF SF ZF AF PF CF. */
 #define USER_FLAGS 0x50dd5ULL

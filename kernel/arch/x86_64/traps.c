@@ -12,16 +12,17 @@
 #include <lib/log.h>
 #include <lib/string.h>
 #include <mm/slab.h>
+#include <arch/mmu.h>
 #include <sched/sched.h>
 #include <signal/signal.h>
 #include <task/task.h>
+#include <x86/cpu_init.h>
 #include <x86/cpuid.h>
 #include <x86/fpu.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
-#include <x86/irq.h>
+#include <x86/vectors.h>
 #include <x86/msr.h>
-#include <x86/selectors.h>
 
 enum vector {
 	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6,
@@ -58,15 +59,6 @@ void trap_from_kernel(struct regs *regs, u32 vector);
 void trap_paranoid_kernel(struct regs *regs, u32 vector);
 void interrupt_from_user(struct regs *regs, u32 vector);
 void interrupt_from_kernel(struct regs *regs, u32 vector);
-void gate_cpu_init(void);
-
-static inline u64 read_cr2(void)
-{
-	u64 v;
-
-	__asm__ __volatile__("movq %%cr2, %0" : "=r"(v));
-	return v;
-}
 
 static u64 debug_status_take(void)
 {
@@ -81,10 +73,10 @@ static u64 debug_status_take(void)
 static unsigned int vector_ist(unsigned int vector)
 {
 	switch (vector) {
-	case VEC_DF: return 1;
-	case VEC_NMI: return 2;
-	case VEC_MC: return 3;
-	case VEC_DB: return 4;
+	case VEC_DF: return IST_DOUBLE_FAULT;
+	case VEC_NMI: return IST_NMI;
+	case VEC_MC: return IST_MACHINE_CHECK;
+	case VEC_DB: return IST_DEBUG;
 	default: return 0;
 	}
 }
@@ -130,22 +122,6 @@ void traps_cpu_init(void)
 	}
 	__asm__ __volatile__("lidt %0" : : "m"(idtr));
 	gate_cpu_init();
-}
-
-/* One 4 KiB stack for each IST entry, from one guarded allocation. Process or boot context. */
-int traps_cpu_alloc_stacks(u32 cpu, struct tss *tss)
-{
-	char *base = kernel_stack_alloc();
-
-	if (!base)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < 4; i++) {
-		uptr top = (uptr)base + (i + 1) * 4096 - IST_TOP_RESERVED;
-
-		*(u64 *)top = percpu_offset[cpu];
-		tss->ist[i] = top;
-	}
-	return 0;
 }
 
 bool ex_table_fixup(struct regs *regs)

@@ -33,7 +33,7 @@ void gate_exit_work(struct regs *regs);
  * A ring-3 fault that is not a page fault, already translated: queues the signal that Linux sends.
  * Called by arch with interrupts enabled. Owner: signal/.
  */
-void fault_signal(int sig, int si_code, u64 si_addr, u32 trap_nr, u64 error_code);
+void fault_signal(int sig, int code, u64 addr, u32 trap_nr, u64 error_code);
 
 /*
  * A page fault on a user address, from user mode or from a user copy. Owner: mm/. access is a mask

@@ -22,5 +22,8 @@ int irq_install_isa(u32 isa_irq, irq_handler handler, void *ctx) __must_check;
 /* Allocates a vector for a message-signalled interrupt; the device is programmed with addr, data. */
 int irq_install_msi(irq_handler handler, void *ctx, u64 *addr, u32 *data) __must_check;
 
+/* In hard-interrupt context: did this interrupt come from user mode? For CPU-time accounting. */
+bool irq_from_user_mode(void);
+
 /* Interrupts taken on that CPU since boot, for /proc/stat and /proc/interrupts. */
 u64 irq_count(u32 cpu);

@@ -27,6 +27,12 @@ static inline struct paddr virt_to_phys(const void *p)
 	return PADDR((uptr)p - DIRECT_MAP_START);
 }
 
+/* Where a symbol of the kernel image lies in memory. */
+static inline struct paddr kernel_image_paddr(uptr va)
+{
+	return PADDR(va - KERNEL_IMAGE_START);
+}
+
 struct pte {
 	u64 v;
 };

@@ -38,8 +38,8 @@ DECLARE_PER_CPU(uptr, gate_kernel_stack); /* top of the current task's kernel st
 
 /* Points TSS.rsp0 and the gate at the stack of the task that runs next. */
 void gate_set_stack(uptr top);
-void traps_cpu_init(void);
-void fpu_cpu_init(void);
+/* SYSCALL's MSRs on this CPU. */
+void gate_cpu_init(void);
 
 /* Fixes the interrupted kernel context up if its instruction has an exception-table entry. */
 bool ex_table_fixup(struct regs *regs);

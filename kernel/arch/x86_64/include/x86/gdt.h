@@ -16,6 +16,8 @@
 #define IST_DOUBLE_FAULT  1
 #define IST_NMI           2
 #define IST_MACHINE_CHECK 3
+#define IST_DEBUG         4 /* MOV SS delays a #DB past SYSCALL, onto the user's stack */
+#define NR_IST            4
 
 /* Offset of rsp0 in struct tss, for the gate. */
 #define TSS_RSP0 4
@@ -47,7 +49,8 @@ static inline void gdt_set_kernel_stack(uptr top)
 
 /*
  * Builds the CPU's GDT and TSS in its per-CPU area and loads them; the GS base is set already.
- * ist_tops are the ends of three stacks, for IST 1 to 3; the CPU's GS base is stored at each end.
+ * ist_tops are the ends of the stacks for IST 1 to NR_IST. TSS.ist is IST_TOP_RESERVED (x86/gate.h)
+ * below each end, and the u64 there holds the CPU's GS base, for the paranoid entries.
  */
-void gdt_cpu_init(u32 cpu, const uptr ist_tops[3]);
+void gdt_cpu_init(u32 cpu, const uptr ist_tops[NR_IST]);
 #endif
