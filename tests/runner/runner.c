@@ -57,41 +57,51 @@ static void take_line(const char *program, const char *line)
 	}
 }
 
-/* Read the program's lines until it closes its output or time is up; false on time-out. */
-static bool read_lines(const char *program, int fd, long end_ms)
+/* Pass on the whole lines in buf; what remains is an unfinished line. */
+static size_t take_lines(const char *program, char *buf, size_t len, size_t size)
+{
+	char *nl;
+
+	buf[len] = 0;
+	while ((nl = strchr(buf, '\n'))) {
+		*nl = 0;
+		take_line(program, buf);
+		len -= nl + 1 - buf;
+		memmove(buf, nl + 1, len + 1);
+	}
+	return len == size - 1 ? 0 : len;
+}
+
+/*
+ * Read the program's lines until it has ended, not until its output closes: a descendant that
+ * escaped into a session of its own may keep that open. False when time is up first.
+ */
+static bool read_lines(const char *program, pid_t pid, int fd, long end_ms, int *status)
 {
 	char buf[4096];
 	size_t len = 0;
+	bool ended = false;
 
-	for (;;) {
+	while (now_ms() < end_ms) {
 		struct pollfd pfd = { fd, POLLIN, 0 };
-		long left = end_ms - now_ms();
-		ssize_t n;
-		char *nl;
+		ssize_t n = poll(&pfd, 1, ended ? 0 : 50);
 
-		if (left <= 0 || poll(&pfd, 1, left) == 0)
-			return false;
-		n = read(fd, buf + len, sizeof(buf) - 1 - len);
-		if (n <= 0)
-			break;
-		len += n;
-		buf[len] = 0;
-		while ((nl = strchr(buf, '\n'))) {
-			*nl = 0;
-			take_line(program, buf);
-			len -= nl + 1 - buf;
-			memmove(buf, nl + 1, len + 1);
+		if (n > 0) {
+			n = read(fd, buf + len, sizeof(buf) - 1 - len);
+			if (n > 0)
+				len = take_lines(program, buf, len + n, sizeof(buf));
 		}
-		if (len == sizeof(buf) - 1)
-			len = 0;
+		if (n <= 0 && ended)
+			return true;
+		if (n <= 0)
+			ended = waitpid(pid, status, pfd.revents ? 0 : WNOHANG) == pid;
 	}
-	return true;
+	return false;
 }
 
 static void run_program(const char *program, int timeout_s)
 {
 	int pipefd[2], status = 0, failed_before = failed;
-	bool ended;
 	pid_t pid;
 
 	fflush(stdout);
@@ -108,17 +118,17 @@ static void run_program(const char *program, int timeout_s)
 		_exit(127);
 	}
 	close(pipefd[1]);
-	ended = read_lines(program, pipefd[0], now_ms() + timeout_s * 1000L);
-	close(pipefd[0]);
-	kill(-pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	if (!ended) {
+	if (!read_lines(program, pid, pipefd[0], now_ms() + timeout_s * 1000L, &status)) {
 		failed++;
 		printf("FAIL %s: more than %d s\n", program, timeout_s);
+		kill(-pid, SIGKILL);
+		waitpid(pid, &status, 0);
 	} else if (status && failed == failed_before) {
 		failed++;
 		printf("FAIL %s: wait status %#x\n", program, status);
 	}
+	kill(-pid, SIGKILL);
+	close(pipefd[0]);
 }
 
 static int visible(const struct dirent *d)
