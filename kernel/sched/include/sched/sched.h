@@ -8,6 +8,7 @@
 #include <arch/cpu.h>
 #include <lib/list.h>
 #include <lib/rbtree.h>
+#include <linux/sched.h>
 #include <sync/preempt.h>
 
 struct task;

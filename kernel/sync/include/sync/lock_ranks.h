@@ -47,9 +47,9 @@ enum lock_rank {
 	LOCK_RANK_WAIT_QUEUE,    /* interrupts disabled */
 	LOCK_RANK_FUTEX,
 	LOCK_RANK_PID,
-	LOCK_RANK_TIMER,         /* per-CPU timer queues; interrupts disabled */
-	LOCK_RANK_TASK_PI,       /* task: scheduling parameters; interrupts disabled */
+	LOCK_RANK_TASK_PI,       /* task: wake-ups, scheduling parameters; interrupts disabled */
 	LOCK_RANK_RUN_QUEUE,     /* interrupts disabled */
+	LOCK_RANK_TIMER,         /* per-CPU timer queues; interrupts disabled */
 	LOCK_RANK_RCU,
 	LOCK_RANK_VMALLOC,
 	LOCK_RANK_SLAB,

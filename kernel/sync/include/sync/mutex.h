@@ -4,7 +4,7 @@
 #include <sync/wait.h>
 
 struct CAPABILITY("mutex") mutex {
-	uptr owner;              /* struct task * | 1 when somebody waits */
+	uptr owner;              /* atomic: struct task *, and flag bits private to mutex.c */
 	struct wait_queue wait;
 #ifdef CONFIG_DEBUG
 	u16 rank;
@@ -30,7 +30,7 @@ void mutex_unlock(struct mutex *m) RELEASES(*m);
 bool mutex_held(const struct mutex *m); /* by the current task */
 
 struct CAPABILITY("rwsem") rwsem {
-	s64 count;               /* readers, or -1: a writer; bit layout private to rwsem.c */
+	u64 count;               /* atomic: readers, writer, waiters; layout private to rwsem.c */
 	struct wait_queue wait;
 	struct task *writer;     /* for debug and assertions */
 #ifdef CONFIG_DEBUG

@@ -32,9 +32,20 @@ void rcu_kfree(struct rcu_head *head, void *object);
 /* Waits for a grace period. Process context. */
 void rcu_synchronize(void);
 
-/* Owner-side hooks: scheduler (context switch), idle loop and the return to user mode. */
-void rcu_quiescent(void);
+/* Hooks of the idle loop, interrupts disabled. An interrupt ends the idle state by itself. */
 void rcu_idle_enter(void);
 void rcu_idle_exit(void);
+
+extern u64 rcu_gp;               /* number of the newest grace period */
+DECLARE_PER_CPU(u64, rcu_seen);  /* the newest one that began before this CPU's last quiescent state */
+
+/* Hook of the scheduler: each pass through schedule(). Interrupts disabled. */
+static inline void rcu_quiescent(void)
+{
+	/* What readers on this CPU did stays before the mark; pairs with cpu_passed() in rcu.c. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	this_cpu_write(rcu_seen, __atomic_load_n(&rcu_gp, __ATOMIC_ACQUIRE));
+}
+
 /* Starts the grace-period thread. Once, when kernel threads can run. */
 void rcu_start(void);

@@ -13,15 +13,18 @@ struct CAPABILITY("spinlock") spinlock {
 	u32 locked;
 #ifdef CONFIG_DEBUG
 	u16 rank;
-	u16 owner_cpu; /* + 1; 0: free */
 #endif
 };
 
 #ifdef CONFIG_DEBUG
 #define SPINLOCK_INIT(rank_) {.rank = (rank_)}
-void lock_debug_acquire(const void *lock, u16 rank, bool sleeping); /* before waiting */
+/* Checks and records an acquisition, before waiting for it. rank NONE records without the check. */
+void lock_debug_acquire(const void *lock, u16 rank, bool sleeping);
 void lock_debug_release(const void *lock);
+/* By this CPU (spinlocks) or the current task (sleeping locks). */
 bool lock_debug_held(const void *lock);
+/* Violations reported since boot: a clean run ends with 0. */
+u32 lock_debug_reports(void);
 #else
 #define SPINLOCK_INIT(rank_) {.locked = 0}
 static inline void lock_debug_acquire(const void *l __maybe_unused, u16 rank __maybe_unused,
