@@ -61,3 +61,13 @@ $(B)/root.cpio: $(HOST)/mkroot $(B)/init tools/mkroot/mkroot.sh $(wildcard tools
 	$(Q)mv $@.new $@
 
 -include $(TOOL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MKROOT_OBJ:.o=.d)
+
+# Tests of the command, on the kernel that GATEHOUSE_TEST_KERNEL names (default: Gatehouse's).
+$(B)/tests/tool/pty_drive: tests/tool/pty_drive.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(HOST_CFLAGS) -pie -o $@ $< -lutil
+
+.PHONY: test-tool
+test-tool: host $(B)/tests/tool/pty_drive
+	$(Q)tests/tool/run.sh

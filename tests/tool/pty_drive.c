@@ -135,7 +135,7 @@ static void run_step(char *line)
 		kill(child, atoi(argument));
 	} else if (strncmp(line, "hold ", 5) == 0) {
 		usleep((useconds_t)atoi(argument) * 1000);
-	} else {
+	} else if (*line) {
 		give_up("unknown step", line);
 	}
 }

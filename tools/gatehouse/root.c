@@ -103,7 +103,7 @@ static void copy_content(struct cpio_writer *writer, int fd, uint64_t size, cons
 		if (got < 0)
 			die("cannot read '%s': %s", what, strerror(errno));
 		if (got == 0)
-			die("'%s' became shorter while it was read: try again", what);
+			die("'%s' ended early: it is incomplete, or changed while it was read", what);
 		cpio_data(writer, copy_buffer, (size_t)got);
 		size -= (uint64_t)got;
 	}

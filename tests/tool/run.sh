@@ -1,0 +1,442 @@
+#!/bin/sh
+# Tests of the gatehouse command: each function named t_* is one claim.
+#
+# usage: tests/tool/run.sh [NAME-PATTERN]
+#   GATEHOUSE_TEST_KERNEL   kernel image to run on (default: Gatehouse's)
+#   GATEHOUSE_TEST_OPTIONS  more options for each run, such as "--machine q35 --cpus 2"
+# A test prints what is wrong and returns non-zero. The last line reads "N passed, N failed".
+set -u
+cd "$(dirname "$0")/../.."
+tool=$PWD/build/gatehouse
+drive=$PWD/build/tests/tool/pty_drive
+kernel=${GATEHOUSE_TEST_KERNEL:+--kernel $GATEHOUSE_TEST_KERNEL}
+options=${GATEHOUSE_TEST_OPTIONS:-}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# --- helpers ---------------------------------------------------------------------------------
+
+# A run on the kernel under test; never longer than a minute.
+g() {
+	# shellcheck disable=SC2086 # words of a list
+	timeout -k 5 90 "$tool" run --timeout 60 $kernel $options "$@"
+}
+
+fail() {
+	echo "    $*"
+	return 1
+}
+
+equal() { # WHAT WANTED GOT
+	[ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
+}
+
+# Runs the command; its status must be $1, its standard error one line that contains $2.
+one_line_error() {
+	wanted=$1 text=$2
+	shift 2
+	"$@" </dev/null >"$work/out" 2>"$work/err"
+	got=$?
+	equal status "$wanted" "$got" || return 1
+	equal "lines on standard error" 1 "$(wc -l <"$work/err")" || { cat "$work/err"; return 1; }
+	grep -q '^gatehouse: ' "$work/err" || fail "no prefix: $(cat "$work/err")" || return 1
+	grep -qF -- "$text" "$work/err" || fail "no '$text' in: $(cat "$work/err")" || return 1
+	equal "bytes on standard output" 0 "$(wc -c <"$work/out")"
+}
+
+wrong_use() { # TEXT OPTION...
+	text=$1
+	shift
+	one_line_error 125 "$text" "$tool" run "$@" -- true
+}
+
+# --- wrong use -------------------------------------------------------------------------------
+
+t_no_subcommand() { one_line_error 125 'gatehouse run' "$tool"; }
+t_unknown_subcommand() { one_line_error 125 "'walk'" "$tool" walk; }
+t_unknown_option() { wrong_use "unknown option '--bogus'" --bogus; }
+t_abbreviated_option_is_unknown() { wrong_use "unknown option '--mem'" --mem 64M; }
+t_short_option_is_unknown() { wrong_use "unknown option '-x'" -x; }
+t_option_without_value() { one_line_error 125 'needs a value' "$tool" run --cpus; }
+t_flag_with_value() { wrong_use 'takes no value' --icount=yes; }
+t_bad_cpus() {
+	for value in 0 -1 256 two 1x ''; do wrong_use '--cpus' --cpus "$value" || return 1; done
+}
+t_bad_memory() {
+	for value in 0 256 -1G 1T 99999999999G 12Q M; do
+		wrong_use '--memory' --memory "$value" || return 1
+	done
+}
+t_bad_timeout() {
+	for value in 0 -1 soon nan inf 1x ''; do
+		wrong_use '--timeout' --timeout "$value" || return 1
+	done
+}
+t_bad_machine() { wrong_use '--machine' --machine pdp11; }
+t_bad_accel() { wrong_use '--accel' --accel warp; }
+t_bad_env() { wrong_use '--env' --env NAME && wrong_use '--env' --env =value; }
+t_bad_workdir() { wrong_use '--workdir' --workdir relative; }
+t_bad_user() { wrong_use '--user' --user '' && wrong_use '--user' --user root:; }
+t_icount_needs_one_cpu() { wrong_use '--icount' --icount --cpus 2; }
+t_icount_needs_tcg() { wrong_use '--icount' --icount --accel kvm; }
+t_missing_kernel() { wrong_use 'cannot read the kernel' --kernel "$work/none"; }
+t_kernel_that_is_none() { wrong_use 'is no kernel' --kernel "$0"; }
+t_empty_kernel() { wrong_use 'is no kernel' --kernel /dev/null; }
+t_missing_root() { wrong_use 'cannot read the root' $kernel --root "$work/none"; }
+t_root_that_is_no_archive() { wrong_use 'neither a directory nor a cpio' $kernel --root "$0"; }
+t_cut_root_archive() {
+	head -c 100000 build/root.cpio >"$work/cut"
+	wrong_use 'incomplete' $kernel --root "$work/cut"
+}
+t_unreadable_root() {
+	[ "$(id -u)" -ne 0 ] || { unreadable_as_nobody; return; }
+	mkdir -m 0 "$work/locked"
+	wrong_use 'cannot read the root' $kernel --root "$work/locked"
+}
+# Root can read everything: another user has to try.
+unreadable_as_nobody() {
+	command -v setpriv >/dev/null || fail "needs setpriv" || return 1
+	copy=$(mktemp -d /tmp/gatehouse-test.XXXXXX)
+	cp build/gatehouse build/init build/root.cpio "${GATEHOUSE_TEST_KERNEL:-build/gatehouse.elf}" "$copy"
+	mkdir -m 0 "$copy/locked"
+	chmod 755 "$copy"
+	one_line_error 125 'cannot read the root' setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$copy/gatehouse" run --kernel "$copy/$(basename "${GATEHOUSE_TEST_KERNEL:-gatehouse.elf}")" \
+		--root "$copy/locked" -- true
+	verdict=$?
+	rm -rf "$copy"
+	return $verdict
+}
+t_no_qemu() {
+	one_line_error 125 'install the package qemu-system-x86' \
+		env PATH="$work" "$tool" run $kernel -- true
+}
+t_memory_too_small_for_root() {
+	mkdir "$work/big" && head -c 40000000 /dev/zero >"$work/big/file"
+	wrong_use 'this root needs at least' $kernel --memory 32M --root "$work/big"
+}
+t_help_and_version() {
+	"$tool" --help | grep -q 'gatehouse run' || fail 'no usage' || return 1
+	"$tool" --version | grep -q '^gatehouse [0-9]' || fail 'no version' || return 1
+	for option in root env workdir user hostname cpus memory timeout machine accel icount kernel \
+		append; do
+		"$tool" run --help | grep -q -- "--$option" || fail "--$option is not in the help" || return 1
+	done
+}
+
+# --- exit status -----------------------------------------------------------------------------
+
+t_status_is_the_programs() {
+	g sh -c 'exit 37' </dev/null
+	equal status 37 $?
+}
+t_status_of_success() { g true </dev/null; }
+t_status_128_plus_signal() {
+	g sh -c 'kill -9 $$' </dev/null
+	equal status 137 $?
+}
+t_status_127_not_found() { one_line_error 127 'no-such-program' g no-such-program; }
+t_status_127_missing_path() { one_line_error 127 '/no/such/file' g /no/such/file; }
+t_status_126_not_executable() { one_line_error 126 '/etc/passwd' g /etc/passwd; }
+t_status_126_directory() { one_line_error 126 '/etc' g /etc; }
+t_status_125_workdir_missing() { one_line_error 125 "'/no/such/dir'" g --workdir /no/such/dir true; }
+t_status_125_user_unknown() { one_line_error 125 "'nosuchuser'" g --user nosuchuser true; }
+t_status_125_group_unknown() { one_line_error 125 "'nosuchgroup'" g --user root:nosuchgroup true; }
+t_status_124_timeout() {
+	start=$(date +%s)
+	# shellcheck disable=SC2086
+	timeout -k 5 60 "$tool" run $kernel $options --timeout 5 -- sh -c 'echo before; sleep 50' \
+		</dev/null >"$work/out"
+	equal status 124 $? || return 1
+	equal output before "$(cat "$work/out")" || return 1
+	[ $(($(date +%s) - start)) -lt 10 ] || fail 'took longer than the time-out'
+}
+t_guest_that_dies_is_reported() {
+	g sh -c 'echo o > /proc/sysrq-trigger; sleep 50' </dev/null >"$work/out" 2>"$work/err"
+	equal status 125 $? || return 1
+	head -n 1 "$work/err" | grep -q '^gatehouse: the guest stopped' || fail "$(cat "$work/err")"
+}
+
+# --- streams ---------------------------------------------------------------------------------
+
+t_streams_are_separate() {
+	g sh -c 'echo out; echo err >&2' </dev/null >"$work/out" 2>"$work/err"
+	equal stdout out "$(cat "$work/out")" && equal stderr err "$(cat "$work/err")"
+}
+t_streams_are_no_terminals() {
+	equal answer 'no no no' "$(g sh -c \
+		'for fd in 0 1 2; do [ -t $fd ] && echo yes || echo no; done' </dev/null | xargs)"
+}
+t_binary_stdin_to_stdout() {
+	head -c 5000003 /dev/urandom >"$work/data"
+	g cat <"$work/data" | cmp - "$work/data"
+}
+t_stdin_ends() { equal count 0 "$(g wc -c </dev/null)"; }
+t_stdin_streams() {
+	equal count 50000000 "$(head -c 50000000 /dev/zero | g wc -c)"
+}
+t_stdout_streams() {
+	equal count 33554432 "$(g head -c 32m /dev/zero </dev/null | wc -c)"
+}
+t_slow_reader_loses_nothing() {
+	equal count 3000000 "$(g head -c 3000000 /dev/zero </dev/null | { sleep 6; wc -c; })"
+}
+t_unread_stdin_does_not_block() {
+	head -c 3000000 /dev/zero | g true
+}
+t_reader_that_leaves_ends_the_program() {
+	start=$(date +%s)
+	{ g yes; echo $? >"$work/status"; } </dev/null 2>"$work/err" | head -n 1 >"$work/out"
+	equal line y "$(cat "$work/out")" || return 1
+	equal status 141 "$(cat "$work/status")" || return 1
+	[ $(($(date +%s) - start)) -lt 20 ] || fail 'went on for too long'
+}
+t_closed_descriptors() {
+	g sh -c 'exit 9' <&- >&- 2>&-
+	equal status 9 $?
+}
+t_output_of_background_process_before_exit() {
+	equal output 'one two' "$(g sh -c 'echo one; (echo two) & wait' </dev/null | xargs)"
+}
+t_output_that_looks_like_an_end_mark_prefix() {
+	equal count 4096 "$(g sh -c 'i=0; while [ $i -lt 256 ]; do printf 0123456789abcdef; i=$((i+1)); done' \
+		</dev/null | wc -c)"
+}
+t_output_appears_at_once() {
+	mkfifo "$work/fifo"
+	g sh -c 'printf a; read answer; echo "$answer"' <"$work/fifo" >"$work/out" &
+	exec 9>"$work/fifo"
+	tries=0
+	while [ "$(cat "$work/out")" != a ] && [ $tries -lt 200 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	echo b >&9
+	exec 9>&-
+	wait $!
+	equal output ab "$(cat "$work/out")"
+}
+
+# --- surroundings ----------------------------------------------------------------------------
+
+t_environment() {
+	equal environment 'A=1 B=x=y' \
+		"$(g --env A=0 --env A=1 --env=B=x=y env </dev/null | grep '^[AB]=' | tail -n 2 | xargs)"
+}
+t_default_environment() {
+	g env </dev/null | sort >"$work/out"
+	grep -q '^PATH=.*/bin' "$work/out" || fail 'no PATH' || return 1
+	grep -qx 'HOME=/root' "$work/out" || fail "no HOME: $(cat "$work/out")"
+}
+t_host_environment_stays_out() {
+	! SECRET=1 g env </dev/null | grep SECRET
+}
+t_workdir() { equal directory /tmp "$(g --workdir /tmp pwd </dev/null)"; }
+t_user_by_name() {
+	equal identity '65534 65534' "$(g --user nobody sh -c 'echo $(id -u) $(id -g)' </dev/null)"
+}
+t_user_by_number() {
+	equal identity '1234 77' "$(g --user 1234:77 sh -c 'echo $(id -u) $(id -g)' </dev/null)"
+}
+t_user_may_not_become_root() {
+	equal identity 65534 "$(g --user nobody sh -c 'chown root /tmp 2>/dev/null; id -u' </dev/null)"
+}
+t_hostname() { equal name otherhost "$(g --hostname otherhost hostname </dev/null)"; }
+t_arguments_arrive_unchanged() {
+	equal words "[a b][*][][\$x][-n]" "$(g sh -c 'printf "[%s]" "$@"' sh 'a b' '*' '' '$x' -n </dev/null)"
+}
+t_long_argument() {
+	long=$(head -c 100000 /dev/zero | tr '\0' x)
+	equal length 100000 "$(g sh -c 'echo ${#1}' sh "$long" </dev/null)"
+}
+t_cpus() { equal cpus 2 "$(g --cpus 2 nproc </dev/null)"; }
+t_start_leaves_no_traces() {
+	equal traces '' "$(g sh -c 'ls -d /init /.gatehouse 2>/dev/null' </dev/null)"
+}
+t_orphans_end_with_the_program() {
+	g sh -c '(sleep 1000; echo late) & exit 4' </dev/null >"$work/out"
+	equal status 4 $? && equal output '' "$(cat "$work/out")"
+}
+
+# --- root ------------------------------------------------------------------------------------
+
+# A root with every type of file: needs root for the device nodes and owners.
+make_root() {
+	rm -rf "$1"
+	mkdir -p "$1/bin" "$1/etc" "$1/d/e" && cp /bin/busybox "$1/bin/busybox" &&
+		ln -s busybox "$1/bin/sh" && ln "$1/bin/busybox" "$1/bin/hard" &&
+		echo root:x:0:0::/:/bin/sh >"$1/etc/passwd" && mkfifo "$1/d/fifo" &&
+		echo content >"$1/d/e/file" && chmod 4751 "$1/d/e/file" && touch -d @1000000000 "$1/d/e/file"
+}
+root_script='b=/bin/busybox; $b stat -c "%a %s %Y" /d/e/file; $b readlink /bin/sh
+	$b stat -c %F /d/fifo; [ /bin/busybox -ef /bin/hard ] && $b stat -c %h /bin/hard'
+root_answer='4751 8 1000000000
+busybox
+fifo
+2'
+t_root_directory() {
+	make_root "$work/root"
+	equal answer "$root_answer" "$(g --root "$work/root" -- /bin/sh -c "$root_script" </dev/null)"
+}
+t_root_archive() {
+	make_root "$work/root"
+	(cd "$work/root" && find . | cpio -o -H newc --quiet) >"$work/root.cpio"
+	equal answer "$root_answer" "$(g --root "$work/root.cpio" -- /bin/sh -c "$root_script" </dev/null)"
+}
+t_root_keeps_owners_and_devices() {
+	[ "$(id -u)" -eq 0 ] || { echo '    not root: owners cannot be made'; return 0; }
+	make_root "$work/root"
+	chown 12:34 "$work/root/d/e/file" && mknod "$work/root/d/null" c 1 3
+	equal answer '12:34 1 3' "$(g --root "$work/root" -- /bin/sh -c \
+		'/bin/busybox stat -c %u:%g /d/e/file; /bin/busybox stat -c "%t %T" /d/null' </dev/null | xargs)"
+}
+
+# --- signals ---------------------------------------------------------------------------------
+
+# Starts a guest script in the background, waits for its "ready", sends a signal to the command.
+signalled() { # SIGNAL SCRIPT
+	: >"$work/out"
+	# shellcheck disable=SC2086
+	"$tool" run --timeout 60 $kernel $options -- sh -c "$2" </dev/null >"$work/out" &
+	pid=$!
+	tries=0
+	while ! grep -q ready "$work/out" && [ $tries -lt 300 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	kill -s "$1" $pid
+	wait $pid
+}
+t_signals_reach_the_program() {
+	for signal in INT TERM HUP QUIT USR1 USR2; do
+		signalled $signal "trap 'echo got $signal; exit 3' $signal; echo ready; while :; do sleep 0.1; done"
+		equal "status after $signal" 3 $? || return 1
+		grep -q "got $signal" "$work/out" || fail "$signal did not arrive" || return 1
+	done
+}
+t_signal_kills_the_program() {
+	signalled TERM 'echo ready; exec sleep 100'
+	equal status 143 $?
+}
+t_signal_before_the_program_runs() {
+	# shellcheck disable=SC2086
+	"$tool" run --timeout 60 $kernel $options -- sleep 100 </dev/null &
+	pid=$!
+	sleep 0.02
+	kill -TERM $pid
+	wait $pid
+	equal status 143 $?
+}
+t_qemu_dies_with_the_command() {
+	# shellcheck disable=SC2086
+	"$tool" run --timeout 60 $kernel $options -- sleep 100 </dev/null &
+	pid=$!
+	sleep 1
+	child=$(cat "/proc/$pid/task/$pid/children")
+	child=${child%% *}
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+	sleep 0.5
+	[ -n "$child" ] || fail 'no child was found' || return 1
+	[ ! -d "/proc/$child" ] || grep -q '^State:.Z' "/proc/$child/status" || fail 'QEMU lives on'
+}
+t_killed_qemu_is_reported() {
+	# shellcheck disable=SC2086
+	"$tool" run --timeout 60 $kernel $options -- sleep 100 </dev/null 2>"$work/err" &
+	pid=$!
+	sleep 1
+	child=$(cat "/proc/$pid/task/$pid/children")
+	kill -KILL "${child%% *}"
+	wait $pid
+	equal status 125 $? || return 1
+	grep -q '^gatehouse: QEMU was killed by signal 9' "$work/err" || fail "$(cat "$work/err")"
+}
+
+# --- terminal --------------------------------------------------------------------------------
+
+on_terminal() { # SCRIPT CMD...: drives the command on a terminal of 33 rows and 101 columns
+	script=$1
+	shift
+	printf '%s\n' "$script" >"$work/script"
+	# shellcheck disable=SC2086
+	timeout -k 5 120 "$drive" 33 101 "$work/script" \
+		"$tool" run --timeout 90 $kernel $options -- "$@" >"$work/out" 2>"$work/err"
+}
+t_terminal_shell() {
+	on_terminal 'expect # 
+send tty; stty size\r
+expect /dev/hvc0
+expect 33 101
+resize 44 120
+hold 500
+send stty size\r
+expect 44 120
+send exit 5\r' || [ $? -eq 5 ] || fail "$(cat "$work/err" "$work/out")"
+}
+t_terminal_status_and_restored_modes() {
+	on_terminal '' sh -c 'exit 6'
+	equal status 6 $?
+}
+t_terminal_output_is_complete() {
+	on_terminal '' sh -c 'i=0; while [ $i -lt 2000 ]; do echo line $i of many; i=$((i+1)); done'
+	equal status 0 $? && equal lines 2000 "$(grep -c 'of many' "$work/out")"
+}
+t_terminal_slow_reader_loses_nothing() {
+	on_terminal 'expect ready
+hold 4000' sh -c 'echo ready; seq 100000 200000; echo end'
+	equal status 0 $? && equal lines 100001 "$(grep -c '^[12][0-9]*' "$work/out")"
+}
+t_terminal_interrupt_key() {
+	on_terminal 'expect ready
+send \x03' sh -c 'trap "echo got it; exit 3" INT; echo ready; while :; do sleep 0.1; done'
+	equal status 3 $? && grep -q 'got it' "$work/out"
+}
+t_terminal_job_control() {
+	on_terminal 'expect # 
+send sleep 100\r
+hold 1000
+send \x1a
+expect topped
+send jobs\r
+expect sleep 100
+send kill -9 %1; wait; exit 0\r'
+	equal status 0 $?
+}
+t_terminal_restored_after_timeout() {
+	printf 'expect ready\n' >"$work/script"
+	# shellcheck disable=SC2086
+	"$drive" 24 80 "$work/script" "$tool" run --timeout 6 $kernel $options -- \
+		sh -c 'echo ready; sleep 100' >"$work/out" 2>"$work/err"
+	equal status 124 $?
+}
+t_terminal_restored_after_signal() {
+	on_terminal 'expect ready
+kill 15' sh -c 'echo ready; exec sleep 100'
+	equal status 143 $?
+}
+t_terminal_keeps_stderr_apart() {
+	cat >"$work/apart" <<-END
+		exec "$tool" run --timeout 60 $kernel $options -- sh -c 'echo out; echo err >&2; tty' 2>"$work/apart.err"
+	END
+	echo 'expect hvc0' >"$work/script"
+	"$drive" 24 80 "$work/script" sh "$work/apart" >"$work/out"
+	equal status 0 $? && equal stderr err "$(cat "$work/apart.err")"
+}
+
+# --- all of them -----------------------------------------------------------------------------
+
+passed=0 failed=0
+for name in $(sed -n 's/^\(t_[a-z0-9_]*\)() .*/\1/p' "$0"); do
+	case $name in *${1-}*) ;; *) continue ;; esac
+	if $name; then
+		passed=$((passed + 1))
+		echo "ok   tool ${name#t_}"
+	else
+		failed=$((failed + 1))
+		echo "FAIL tool ${name#t_}"
+	fi
+	rm -rf "${work:?}"/*
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
