@@ -65,7 +65,7 @@ KOBJS := $(patsubst %,$(K)/%.o,$(basename $(KSRCS)))
 LDS := kernel/arch/$(ARCH)/kernel.lds
 
 # Flags for one object: objects listed in NOSAN_OBJS run too early, or are the sanitizer itself.
-NOSAN_OBJS += lib/string arch/x86_64/early mm/kasan lib/ubsan
+NOSAN_OBJS += lib/mem lib/string arch/x86_64/early mm/kasan lib/ubsan
 sanflags = $(if $(filter $(addprefix $(K)/kernel/,$(addsuffix .o,$(NOSAN_OBJS))),$@),,$(KASAN_FLAGS) $(UBSAN_FLAGS))
 
 KFLAGS_STAMP := $(K)/.flags

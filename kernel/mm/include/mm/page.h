@@ -46,10 +46,27 @@ struct page {
 #define GFP_ZERO   BIT(1)      /* zeroed */
 #define GFP_USER   BIT(2)      /* memory of a user process: subject to the OOM killer */
 
-struct page *page_from_paddr(struct paddr pa);
-struct paddr page_paddr(const struct page *p);
-void *page_address(const struct page *p); /* in the direct map */
-struct page *page_of(const void *direct_map_ptr);
+/* One entry per frame from physical address 0; entries of holes and devices stay zero. */
+extern struct page *page_array;
+
+/* pa: RAM that boot_info listed. */
+static inline struct page *page_from_paddr(struct paddr pa)
+{
+	return page_array + (pa.v >> PAGE_SHIFT);
+}
+static inline struct paddr page_paddr(const struct page *p)
+{
+	return PADDR((u64)(p - page_array) << PAGE_SHIFT);
+}
+/* In the direct map. */
+static inline void *page_address(const struct page *p)
+{
+	return phys_to_virt(page_paddr(p));
+}
+static inline struct page *page_of(const void *direct_map_ptr)
+{
+	return page_from_paddr(virt_to_phys(direct_map_ptr));
+}
 
 /* 2^order pages, one reference; NULL when out of memory. Sleeps unless GFP_ATOMIC. */
 struct page *page_alloc(unsigned int order, unsigned int gfp);
@@ -67,8 +84,14 @@ static inline bool page_test(const struct page *p, enum page_flag f)
 {
 	return READ_ONCE(p->flags) & BIT(f);
 }
-void page_set(struct page *p, enum page_flag f);
-void page_clear(struct page *p, enum page_flag f);
+static inline void page_set(struct page *p, enum page_flag f)
+{
+	__atomic_fetch_or(&p->flags, BIT(f), __ATOMIC_RELAXED);
+}
+static inline void page_clear(struct page *p, enum page_flag f)
+{
+	__atomic_fetch_and(&p->flags, ~BIT(f), __ATOMIC_RELAXED);
+}
 
 /* The page of zeroes that read faults on anonymous memory map. Never freed. */
 extern struct page *zero_page;
@@ -82,7 +105,12 @@ void mem_stats(struct mem_stats *st);
 
 /* Builds page array and free lists from boot_info. Once. Afterwards page_alloc works. */
 void mm_boot_init(void);
-/* Frees the initrd and .init sections. Late. */
+/*
+ * Puts the calling CPU's caches of pages and slab objects to use: on each CPU, once it runs on its
+ * final per-CPU area. Before that every allocation goes to the shared lists.
+ */
+void mm_cpu_start(void);
+/* Frees the initrd and .init sections: whole pages inside [start, end). Late. */
 void mm_free_boot_memory(struct paddr start, struct paddr end);
 
 /* A shrinker frees cached objects under memory pressure: returns pages or objects freed. */

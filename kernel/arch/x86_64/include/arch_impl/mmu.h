@@ -133,3 +133,17 @@ static inline bool pte_cmpxchg(struct pte *p, struct pte *old, struct pte new)
 	return __atomic_compare_exchange_n(&p->v, &old->v, new.v, false, __ATOMIC_SEQ_CST,
 					   __ATOMIC_RELAXED);
 }
+
+/* A whole page at once. rep string instructions: what current processors do fastest. */
+static inline void arch_clear_page(void *page)
+{
+	u64 words = PAGE_SIZE / 8;
+
+	__asm__ __volatile__("rep stosq" : "+D"(page), "+c"(words) : "a"(0) : "memory");
+}
+static inline void arch_copy_page(void *dst, const void *src)
+{
+	u64 words = PAGE_SIZE / 8;
+
+	__asm__ __volatile__("rep movsq" : "+D"(dst), "+S"(src), "+c"(words) : : "memory");
+}

@@ -1,0 +1,72 @@
+/* What the files of kernel/mm share among themselves. */
+#pragma once
+
+#include <mm/page.h>
+#include "kasan.h"
+
+/* ---- buddy.c: blocks of pages; callers are page.c and boot.c ---- */
+
+/*
+ * Takes a block of 2^order pages off the free lists; NULL when none is left above the reserve.
+ * use_reserve: may take the last pages. Any context.
+ */
+struct page *buddy_take(unsigned int order, bool use_reserve);
+/* Single pages into list, up to want; the number taken. Any context. */
+unsigned int buddy_take_batch(struct page **list, unsigned int want, bool use_reserve);
+/* Gives a block back. Its reference count is 0. Any context. */
+void buddy_give(struct page *p, unsigned int order);
+void buddy_give_batch(struct page **list, unsigned int nr);
+/* Boot and late boot: adds [first, end) frames to the pool. */
+void buddy_add_range(u64 first, u64 end);
+u64 buddy_free_pages(void);
+u64 buddy_total_pages(void);
+
+/* ---- page.c ---- */
+
+/* Returns the current CPU's cached pages to the buddy lists; the number. */
+u64 page_cpu_drain(void);
+
+/* ---- slab.c ---- */
+
+void slab_init(void);
+void slab_cpu_start(void);
+/* Gives empty slabs back; the number of pages. */
+u64 slab_reclaim(void);
+
+/* ---- reclaim.c ---- */
+
+/* Frees what can be freed without losing data. Process context. Pages freed (an estimate). */
+u64 mm_reclaim(u64 nr_pages);
+/*
+ * Out of memory in a sleeping allocation: picks a victim or waits for one to go. True: try again;
+ * false: give up with NULL.
+ */
+bool oom_wait(unsigned int *tries);
+
+/* ---- stats.c: per-CPU counters of pages ---- */
+
+enum mem_stat {
+	STAT_SLAB,
+	STAT_STACK,
+	STAT_PAGE_TABLE,
+	STAT_VMALLOC,
+	STAT_ANON,
+	STAT_CACHED,  /* page cache, tmpfs included */
+	STAT_SHMEM,   /* memory-backed page cache */
+	STAT_MAPPED,  /* page-cache pages with at least one mapping */
+	STAT_COMMITTED,
+	NR_MEM_STATS,
+};
+
+struct mem_cpu_stats {
+	s64 v[NR_MEM_STATS];
+};
+DECLARE_PER_CPU(struct mem_cpu_stats, mem_cpu_stats);
+
+static inline void mem_stat_add(enum mem_stat s, s64 n)
+{
+	this_cpu_add(mem_cpu_stats.v[s], n);
+}
+/* The sum over all CPUs; never negative. */
+u64 mem_stat_read(enum mem_stat s);
+void mem_stats_cpu_start(void);

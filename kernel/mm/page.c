@@ -1,0 +1,208 @@
+/*
+ * Allocation and release of pages: a per-CPU cache of single pages in front of the buddy lists,
+ * and what happens when memory runs short.
+ *
+ * A CPU's cache is touched by that CPU alone with interrupts disabled, so it needs no lock. The
+ * template of the per-CPU area has limit 0: until mm_cpu_start() a CPU bypasses its cache, which
+ * makes the copying of areas during boot harmless.
+ */
+#include <arch/irq.h>
+#include <arch/percpu.h>
+#include <lib/log.h>
+#include <lib/string.h>
+#include <sync/preempt.h>
+#include <task/task.h>
+#include "internal.h"
+
+#define CPU_CACHE_PAGES 64
+#define CPU_CACHE_BATCH 16
+
+struct page_cpu {
+	u32 count;
+	u32 limit; /* 0 until the CPU is up, then CPU_CACHE_PAGES */
+	struct page *page[CPU_CACHE_PAGES];
+};
+static DEFINE_PER_CPU(struct page_cpu, page_cpu);
+
+struct page *page_array __ro_after_init;
+struct page *zero_page __ro_after_init;
+
+static struct page *cpu_cache_pop(void)
+{
+	u64 flags = arch_irq_save();
+	struct page_cpu *c = this_cpu_ptr(page_cpu);
+	struct page *p = likely(c->count) ? c->page[--c->count] : NULL;
+
+	arch_irq_restore(flags);
+	return p;
+}
+
+static struct page *cpu_cache_refill(bool use_reserve)
+{
+	u64 flags = arch_irq_save();
+	struct page_cpu *c = this_cpu_ptr(page_cpu);
+	struct page *p = NULL;
+
+	if (!c->limit) {
+		p = buddy_take(0, use_reserve);
+	} else {
+		if (!c->count)
+			c->count = buddy_take_batch(c->page, CPU_CACHE_BATCH, use_reserve);
+		if (c->count)
+			p = c->page[--c->count];
+	}
+	arch_irq_restore(flags);
+	return p;
+}
+
+static void cpu_cache_push(struct page *p)
+{
+	u64 flags = arch_irq_save();
+	struct page_cpu *c = this_cpu_ptr(page_cpu);
+
+	if (unlikely(c->count >= c->limit)) {
+		if (!c->limit) {
+			buddy_give(p, 0);
+			goto out;
+		}
+		/* The pages freed longest ago go: those on top are warm in the cache. */
+		buddy_give_batch(c->page, CPU_CACHE_BATCH * 2);
+		c->count -= CPU_CACHE_BATCH * 2;
+		memmove(c->page, c->page + CPU_CACHE_BATCH * 2, c->count * sizeof(c->page[0]));
+	}
+	c->page[c->count++] = p;
+out:
+	arch_irq_restore(flags);
+}
+
+u64 page_cpu_drain(void)
+{
+	u64 flags = arch_irq_save();
+	struct page_cpu *c = this_cpu_ptr(page_cpu);
+	u32 n = c->count;
+
+	buddy_give_batch(c->page, n);
+	c->count = 0;
+	arch_irq_restore(flags);
+	return n;
+}
+
+void mm_cpu_start(void)
+{
+	u64 flags = arch_irq_save();
+	struct page_cpu *c = this_cpu_ptr(page_cpu);
+
+	c->count = 0;
+	c->limit = CPU_CACHE_PAGES;
+	mem_stats_cpu_start();
+	slab_cpu_start();
+	arch_irq_restore(flags);
+}
+
+/* A task that is being killed for memory, or exits, needs some to get out of the way. */
+static bool may_use_reserve(unsigned int gfp)
+{
+	struct task *t = current;
+
+	return (gfp & GFP_ATOMIC) || (t && (READ_ONCE(t->flags) & TASK_F_OOM_VICTIM));
+}
+
+static struct page *take(unsigned int order, bool use_reserve)
+{
+	return order ? buddy_take(order, use_reserve) : cpu_cache_refill(use_reserve);
+}
+
+/*
+ * Beyond order 3 a failure may only mean fragmentation: killing processes would not reliably help,
+ * and such callers have a fallback.
+ */
+#define COSTLY_ORDER 3
+
+static __noinline struct page *alloc_slow(unsigned int order, unsigned int gfp)
+{
+	unsigned int tries = 0;
+	struct page *p;
+
+	if (!(gfp & GFP_ATOMIC) && current)
+		might_sleep();
+	for (;;) {
+		p = take(order, may_use_reserve(gfp));
+		if (p || (gfp & GFP_ATOMIC) || !current || in_atomic() || arch_irqs_disabled())
+			return p;
+		if (mm_reclaim(MAX(1ULL << order, 32ULL)) && (p = take(order, false)))
+			return p;
+		if (order > COSTLY_ORDER || !oom_wait(&tries))
+			return take(order, may_use_reserve(gfp));
+	}
+}
+
+static void clear_block(struct page *p, unsigned int order)
+{
+	char *va = page_address(p);
+
+	for (u64 i = 0; i < 1ULL << order; i++)
+		arch_clear_page(va + i * PAGE_SIZE);
+}
+
+struct page *page_alloc(unsigned int order, unsigned int gfp)
+{
+	struct page *p = likely(order == 0) ? cpu_cache_pop() : NULL;
+
+	if (unlikely(!p)) {
+		p = alloc_slow(order, gfp);
+		if (!p)
+			return NULL;
+	}
+	ASSERT(ref_read(&p->ref) == 0);
+	p->flags = order ? BIT(PG_COMPOUND) : 0;
+	p->order = order;
+	p->mapping = NULL;
+	kasan_unpoison(page_address(p), PAGE_SIZE << order);
+	if (gfp & GFP_ZERO)
+		clear_block(p, order);
+	/* A stale look-up in the page cache may race for a reference: publish the count last. */
+	__atomic_store_n(&p->ref.count, 1, __ATOMIC_RELEASE);
+	return p;
+}
+
+static void page_free(struct page *p)
+{
+	unsigned int order = p->order;
+
+	BUG_ON(p->flags & (BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_SLAB)));
+	ASSERT(atomic_read(&p->mapcount) == 0);
+	kasan_poison(page_address(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
+#ifdef CONFIG_DEBUG
+	memset(page_address(p), 0x6b, PAGE_SIZE << order);
+#endif
+	p->flags = 0;
+	if (likely(order == 0))
+		cpu_cache_push(p);
+	else
+		buddy_give(p, order);
+}
+
+void page_put(struct page *p)
+{
+	ASSERT(ref_read(&p->ref) > 0);
+	if (ref_put(&p->ref))
+		page_free(p);
+}
+
+void *pages_alloc_virt(unsigned int order, unsigned int gfp)
+{
+	struct page *p = page_alloc(order, gfp);
+
+	return p ? page_address(p) : NULL;
+}
+
+void pages_free_virt(void *va, unsigned int order)
+{
+	struct page *p;
+
+	if (!va)
+		return;
+	p = page_of(va);
+	BUG_ON(p->order != order);
+	page_put(p);
+}

@@ -1,0 +1,204 @@
+/*
+ * Kernel stacks. Each has a fixed slot of twice its size whose lower half is never mapped, so an
+ * overflow faults at once, whatever lies below. A freed stack stays mapped and goes to a small
+ * cache of the CPU; what does not fit there is unmapped by the RCU thread, because stacks are freed
+ * by the scheduler, which cannot wait for other CPUs' TLBs.
+ *
+ * stack_lock guards the slot bitmap and the table of pages. kernel_stack_alloc sleeps,
+ * kernel_stack_free works in any context.
+ */
+#include <arch/irq.h>
+#include <lib/bits.h>
+#include <lib/errno.h>
+#include <lib/log.h>
+#include <mm/slab.h>
+#include <sync/rcu.h>
+#include <sync/spinlock.h>
+#include "vmalloc.h"
+
+#define STACK_PAGES (KERNEL_STACK_SIZE / PAGE_SIZE)
+#define CPU_STACKS  8
+#define CHUNK       512UL /* slots per table page */
+
+struct stack_cpu {
+	u32 count;
+	void *stack[CPU_STACKS];
+};
+static DEFINE_PER_CPU(struct stack_cpu, stack_cpu);
+
+static DEFINE_SPINLOCK(stack_lock, LOCK_RANK_VMALLOC);
+static u64 slots[BITS_TO_WORDS(MAX_STACKS)]; /* stack_lock: taken */
+static u64 slot_hint;                        /* stack_lock: none free below */
+/* The first page of each slot's stack; the others hang on its lru. Table pages are never freed. */
+static struct page **slot_table[MAX_STACKS / CHUNK];
+
+static uptr slot_stack(u64 slot)
+{
+	return STACK_REGION_START + slot * STACK_SLOT + (STACK_SLOT - KERNEL_STACK_SIZE);
+}
+
+static struct page **slot_pages(u64 slot)
+{
+	return &slot_table[slot / CHUNK][slot % CHUNK];
+}
+
+static void *cache_pop(void)
+{
+	u64 flags = arch_irq_save();
+	struct stack_cpu *c = this_cpu_ptr(stack_cpu);
+	void *stack = c->count ? c->stack[--c->count] : NULL;
+
+	arch_irq_restore(flags);
+	return stack;
+}
+
+static bool cache_push(void *stack)
+{
+	u64 flags = arch_irq_save();
+	struct stack_cpu *c = this_cpu_ptr(stack_cpu);
+	bool room = c->count < CPU_STACKS;
+
+	if (room)
+		c->stack[c->count++] = stack;
+	arch_irq_restore(flags);
+	return room;
+}
+
+/* A free slot whose table page exists. 0 or -ENOMEM. */
+static int slot_take(u64 *out)
+{
+	struct page **table = NULL;
+	u64 slot;
+
+	for (;;) {
+		u64 flags = spin_lock_irqsave(&stack_lock);
+
+		slot = bitmap_next_clear(slots, MAX_STACKS, slot_hint);
+		if (slot < MAX_STACKS && !slot_table[slot / CHUNK] && table) {
+			slot_table[slot / CHUNK] = table;
+			table = NULL;
+		}
+		if (slot < MAX_STACKS && slot_table[slot / CHUNK]) {
+			bitmap_set_plain(slots, slot);
+			slot_hint = slot + 1;
+			spin_unlock_irqrestore(&stack_lock, flags);
+			break;
+		}
+		spin_unlock_irqrestore(&stack_lock, flags);
+		if (slot >= MAX_STACKS || table)
+			break;
+		table = pages_alloc_virt(0, GFP_ZERO);
+		if (!table)
+			return -ENOMEM;
+	}
+	pages_free_virt(table, 0);
+	*out = slot;
+	return slot < MAX_STACKS ? 0 : -ENOMEM;
+}
+
+static void slot_give(u64 slot)
+{
+	u64 flags = spin_lock_irqsave(&stack_lock);
+
+	bitmap_clear_plain(slots, slot);
+	slot_hint = MIN(slot_hint, slot);
+	spin_unlock_irqrestore(&stack_lock, flags);
+}
+
+static void free_pages(struct page *first)
+{
+	struct page *p, *next;
+
+	list_for_each_safe(p, next, &first->lru, lru) {
+		list_del(&p->lru);
+		page_put(p);
+	}
+	page_put(first);
+}
+
+static struct page *alloc_pages(void)
+{
+	struct page *first = page_alloc(0, GFP_KERNEL);
+
+	if (!first)
+		return NULL;
+	list_init(&first->lru);
+	for (u64 i = 1; i < STACK_PAGES; i++) {
+		struct page *p = page_alloc(0, GFP_KERNEL);
+
+		if (!p) {
+			free_pages(first);
+			return NULL;
+		}
+		list_add_tail(&p->lru, &first->lru);
+	}
+	return first;
+}
+
+/* Process context: unmaps a free stack and gives everything back. */
+static void stack_destroy(uptr stack)
+{
+	u64 slot = (stack - STACK_REGION_START) / STACK_SLOT;
+	struct page *first = *slot_pages(slot);
+
+	arch_kernel_unmap(stack, KERNEL_STACK_SIZE);
+	free_pages(first);
+	slot_give(slot);
+	mem_stat_add(STAT_STACK, -(s64)STACK_PAGES);
+}
+
+static int map_pages(uptr stack, struct page *first)
+{
+	struct page *p = first;
+
+	for (u64 i = 0; i < STACK_PAGES; i++) {
+		int err = arch_kernel_map(stack + i * PAGE_SIZE, page_paddr(p), KERNEL_DATA_PROT);
+
+		if (err)
+			return err;
+		p = list_next(p, lru);
+	}
+	return 0;
+}
+
+void *kernel_stack_alloc(void)
+{
+	void *stack = cache_pop();
+	struct page *first;
+	u64 slot;
+
+	if (stack)
+		return stack;
+	if (slot_take(&slot))
+		return NULL;
+	first = alloc_pages();
+	if (!first) {
+		slot_give(slot);
+		return NULL;
+	}
+	*slot_pages(slot) = first;
+	mem_stat_add(STAT_STACK, STACK_PAGES);
+	if (map_pages(slot_stack(slot), first)) {
+		stack_destroy(slot_stack(slot));
+		return NULL;
+	}
+	return (void *)slot_stack(slot);
+}
+
+static void stack_destroy_rcu(struct rcu_head *head)
+{
+	stack_destroy((uptr)head);
+}
+
+void kernel_stack_free(void *stack)
+{
+	if (stack && !cache_push(stack))
+		rcu_call(stack, stack_destroy_rcu); /* the head lies in the free stack */
+}
+
+bool kernel_stack_guard_hit(uptr addr)
+{
+	if (addr < STACK_REGION_START || addr >= KERNEL_VMALLOC_END)
+		return false;
+	return (addr - STACK_REGION_START) % STACK_SLOT < STACK_SLOT - KERNEL_STACK_SIZE;
+}

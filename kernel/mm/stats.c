@@ -1,0 +1,42 @@
+/*
+ * Counters of what memory is used for. Each CPU adds to its own copy without a lock; a reader sums
+ * the copies, so a sum taken while others count may be off by what is in flight.
+ */
+#include <mm/page.h>
+#include <arch/cpu.h>
+#include <lib/string.h>
+#include "internal.h"
+
+DEFINE_PER_CPU(struct mem_cpu_stats, mem_cpu_stats);
+
+u64 mem_stat_read(enum mem_stat s)
+{
+	s64 sum = 0;
+
+	for_each_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(mem_cpu_stats, cpu)->v[s]);
+	return sum > 0 ? (u64)sum : 0;
+}
+
+/* A secondary CPU's area was copied from a template in which the boot CPU may have counted. */
+void mem_stats_cpu_start(void)
+{
+	if (smp_processor_id() != 0)
+		memset(this_cpu_ptr(mem_cpu_stats), 0, sizeof(struct mem_cpu_stats));
+}
+
+void mem_stats(struct mem_stats *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->total_pages = buddy_total_pages();
+	st->free_pages = buddy_free_pages();
+	st->cached_pages = mem_stat_read(STAT_CACHED);
+	st->anon_pages = mem_stat_read(STAT_ANON);
+	st->slab_pages = mem_stat_read(STAT_SLAB);
+	st->kernel_stack_pages = mem_stat_read(STAT_STACK);
+	st->page_table_pages = mem_stat_read(STAT_PAGE_TABLE);
+	st->shmem_pages = mem_stat_read(STAT_SHMEM);
+	st->mapped_pages = mem_stat_read(STAT_MAPPED);
+	st->committed_pages = mem_stat_read(STAT_COMMITTED);
+	st->vmalloc_pages = mem_stat_read(STAT_VMALLOC);
+}

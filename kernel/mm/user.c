@@ -1,0 +1,93 @@
+/*
+ * The checked ways to user memory (mm/user.h). Thin: ranges, faults and speculation are arch's.
+ * Process context; everything may sleep in a page fault unless pagefault_disable() is on.
+ */
+#include <arch/mmu.h>
+#include <arch/usercopy.h>
+#include <lib/string.h>
+#include <mm/user.h>
+#include <task/task.h>
+
+int user_copy_in(void *dst, u64 src, size_t n)
+{
+	return unlikely(arch_copy_from_user(dst, src, n)) ? -EFAULT : 0;
+}
+
+int user_copy_out(u64 dst, const void *src, size_t n)
+{
+	return unlikely(arch_copy_to_user(dst, src, n)) ? -EFAULT : 0;
+}
+
+int user_read_bytes(void *dst, struct user_bytes src, size_t n)
+{
+	return user_copy_in(dst, src.uaddr, n);
+}
+
+int user_write_bytes(struct user_bytes dst, const void *src, size_t n)
+{
+	return user_copy_out(dst.uaddr, src, n);
+}
+
+int user_zero_bytes(struct user_bytes dst, size_t n)
+{
+	return arch_clear_user(dst.uaddr, n) ? -EFAULT : 0;
+}
+
+/* What lies beyond the structure this kernel knows must be zero. */
+static int check_zeroed(u64 uaddr, size_t n)
+{
+	u8 chunk[64];
+
+	while (n) {
+		size_t part = MIN(n, sizeof(chunk));
+
+		if (user_copy_in(chunk, uaddr, part))
+			return -EFAULT;
+		for (size_t i = 0; i < part; i++)
+			if (chunk[i])
+				return -E2BIG;
+		uaddr += part;
+		n -= part;
+	}
+	return 0;
+}
+
+int user_read_sized(void *dst, size_t ksize, struct user_bytes src, size_t usize)
+{
+	size_t n = MIN(ksize, usize);
+
+	if (usize > ksize) {
+		int err;
+
+		if (usize > PAGE_SIZE)
+			return -E2BIG;
+		err = check_zeroed(src.uaddr + ksize, usize - ksize);
+		if (err)
+			return err;
+	}
+	if (user_copy_in(dst, src.uaddr, n))
+		return -EFAULT;
+	memset((char *)dst + n, 0, ksize - n);
+	return 0;
+}
+
+ssize_t user_read_str(char *dst, struct user_str src, size_t size)
+{
+	ssize_t len = arch_copy_str_from_user(dst, src.uaddr, size);
+
+	if (len >= 0 && (size_t)len == size)
+		return -ENAMETOOLONG;
+	return len;
+}
+
+void pagefault_disable(void)
+{
+	current->pagefault_disabled++;
+	barrier();
+}
+
+void pagefault_enable(void)
+{
+	barrier();
+	current->pagefault_disabled--;
+}
