@@ -1,0 +1,4 @@
+module := syscall
+uses := lib arch task uapi
+srcs := table.c enter.c
+$(eval $(register_module))
