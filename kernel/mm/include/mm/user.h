@@ -32,6 +32,9 @@ DEFINE_USER_PTR(strv, struct user_str); /* argv, envp: array of strings, ended b
 /* Handle to element i of the array; handle of another type at the same address. */
 #define user_at(p, i) ((__typeof__(p)){.uaddr = (p).uaddr + (u64)(i) * sizeof((p).type_of[0])})
 #define user_cast(name, p) ((struct user_##name){.uaddr = (p).uaddr})
+/* For addresses that are kept as numbers between calls (clear_child_tid …) or arrive in a structure. */
+#define user_handle(name, addr) ((struct user_##name){.uaddr = (addr)})
+#define user_address(p) ((p).uaddr)
 
 int user_copy_in(void *dst, u64 src, size_t n) __must_check;
 int user_copy_out(u64 dst, const void *src, size_t n) __must_check;

@@ -10,6 +10,15 @@ struct task;
 struct process;
 struct pid_entry;
 
+/* process->signal_flags */
+#define SIGNAL_GROUP_EXIT    BIT(0) /* the whole process is dying with group_exit_code */
+#define SIGNAL_STOPPED       BIT(1) /* every thread has stopped; stop_signal says why */
+#define SIGNAL_STOP_WAITABLE BIT(2) /* … and wait(2) has not reported it yet */
+#define SIGNAL_CONTINUED     BIT(3) /* continued, and wait(2) has not reported it yet */
+#define SIGNAL_TELL_STOPPED  BIT(4) /* the parent is to be told of a stop that SIGCONT cut short */
+#define SIGNAL_TELL_CONTINUED BIT(5) /* the parent is to be told of a continuation */
+#define SIGNAL_UNKILLABLE    BIT(6) /* pid 1: signals at their default action do nothing */
+
 /* One signal that is about to run a handler; given to arch to build the frame. */
 struct signal_delivery {
 	int sig;
@@ -25,6 +34,8 @@ void signal_send_task(struct task *t, int sig, const siginfo_t *info);
 unsigned int signal_send_pgrp(struct pid_entry *pgrp, int sig, const siginfo_t *info);
 /* A synchronous signal to the current task: unblocks it and resets an ignored one to default. */
 void signal_force(int sig, const siginfo_t *info);
+/* The same, and no handler can catch it. */
+void signal_force_default(int sig, const siginfo_t *info);
 /* SIGKILL that cannot fail (OOM, exec). */
 void process_kill(struct process *p);
 
@@ -34,8 +45,9 @@ void siginfo_kernel(siginfo_t *info, int sig);
 
 /* Sets the current task's mask (SIGKILL and SIGSTOP are dropped) and recomputes WORK_SIGNAL. */
 void signal_set_blocked(struct sigset set);
-/* Recomputes WORK_SIGNAL for the current task. */
+/* Recomputes WORK_SIGNAL for the current task; the second form with siglock held. */
 void signal_recalc(void);
+void signal_recalc_locked(void);
 
 /*
  * For the calls that take a temporary mask (ppoll, pselect, sigsuspend, epoll_pwait): installs
@@ -52,3 +64,26 @@ bool signal_ignored_or_blocked(int sig);
 void signal_exec(void);
 void signal_queue_init(struct signal_queue *q);
 void signal_queue_flush(struct signal_queue *q);
+
+/* A table of actions for a new process: shared (CLONE_SIGHAND), copied, or copied with handlers
+ * reset (CLONE_CLEAR_SIGHAND). NULL: no memory. */
+struct sighand *signal_sighand_copy(struct sighand *from, u64 clone_flags);
+void signal_sighand_put(struct sighand *s);
+/* Makes the current process's table its own, before execve resets it. 0 or -ENOMEM. */
+int signal_sighand_unshare(void) __must_check;
+/* All default; for kernel threads and init. NULL: no memory. */
+struct sighand *signal_sighand_create(void);
+/* Sets up the slab cache of queued signals. */
+void signal_init(void);
+
+/*
+ * SIGKILL for every other thread of the current process: exit_group, execve. siglock held. The
+ * number that still have to die.
+ */
+unsigned int signal_kill_others_locked(void);
+/* The current thread begins to exit: gives signals meant for anybody to another thread, and leaves
+ * a group stop. */
+void signal_thread_exit(void);
+/* True when SIGCHLD from a dead child means: no zombie (ignored, or SA_NOCLDWAIT). *ignored: nor
+ * is the signal sent. */
+bool signal_children_unwanted(struct process *parent, bool *ignored);

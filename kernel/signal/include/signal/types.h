@@ -1,11 +1,12 @@
 /* Signal types: the ABI's layouts, named by the kernel. Numbers come from <asm/signal.h>. */
 #pragma once
 
-#include <asm/signal.h>
+#include <linux/signal.h>
 #include <asm/siginfo.h>
 #include <lib/atomic.h>
 #include <lib/list.h>
 #include <mm/user.h>
+#include <sync/spinlock.h>
 
 #define SIGNAL_MAX 64 /* signals are 1..64 */
 
@@ -46,10 +47,11 @@ struct signal_queue {
 	struct sigset set;
 };
 
-/* Actions: one object per CLONE_SIGHAND group. */
+/* Actions: one object per CLONE_SIGHAND group, which may span processes. */
 struct sighand {
 	struct ref ref;
-	struct sigaction_abi action[SIGNAL_MAX]; /* siglock */
+	struct spinlock lock; /* LOCK_RANK_SIGACTION; inside siglock, interrupts disabled */
+	struct sigaction_abi action[SIGNAL_MAX]; /* lock; handlers alone: torn-free reads */
 };
 
 /* What restart_syscall(2) continues. */

@@ -31,6 +31,7 @@ enum lock_rank {
 	LOCK_RANK_SPIN_FIRST,
 	LOCK_RANK_TASKLIST,      /* process tree, groups, sessions */
 	LOCK_RANK_SIGHAND,       /* signal state of a process; interrupts disabled */
+	LOCK_RANK_SIGACTION,     /* sighand: the table of actions */
 	LOCK_RANK_FS_CONTEXT,
 	LOCK_RANK_RENAME,        /* dcache: one change of the tree's shape at a time */
 	LOCK_RANK_DENTRY,

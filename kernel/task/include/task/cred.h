@@ -5,6 +5,7 @@
 #pragma once
 
 #include <lib/atomic.h>
+#include <lib/list.h>
 #include <sync/rcu.h>
 #include <linux/capability.h>
 
@@ -23,7 +24,21 @@ struct cred {
 	u32 securebits;
 	bool no_new_privs;
 	struct group_list *groups; /* reference; NULL: none */
+	struct user_account *user; /* reference: counts for the real uid */
 };
+
+/* What one real user id uses, for RLIMIT_NPROC and RLIMIT_SIGPENDING. */
+struct user_account {
+	struct ref ref;
+	u32 uid;                     /* const */
+	struct atomic nr_tasks, nr_sigpending;
+	struct hlist_node node;      /* hash table's lock */
+};
+/* The account of uid, made if need be, with a reference; NULL: no memory. */
+struct user_account *user_account_get(u32 uid);
+void user_account_ref(struct user_account *u);
+/* Any context. */
+void user_account_put(struct user_account *u);
 
 extern struct cred init_cred; /* root, all capabilities */
 

@@ -24,6 +24,8 @@ extern s32 pid_max;
 
 /* 0, -EAGAIN when no number is free, -ENOMEM. One reference. */
 int pid_alloc(struct pid_entry **out) __must_check;
+/* The given number: -EEXIST when it is in use. */
+int pid_alloc_nr(s32 nr, struct pid_entry **out) __must_check;
 void pid_get(struct pid_entry *p);
 void pid_put(struct pid_entry *p);
 /* RCU or tasklist_lock held; NULL when unused. */
@@ -32,3 +34,9 @@ struct pid_entry *pid_find(s32 nr);
 /* Job-control helpers, tasklist_lock held. */
 bool pgrp_is_orphaned(struct pid_entry *pgrp, const struct process *ignored);
 bool pgrp_has_stopped(struct pid_entry *pgrp);
+/* Moves p to another group or session (references are taken), NULL: none. */
+void process_set_pgrp(struct process *p, struct pid_entry *pgrp);
+void process_set_session(struct process *p, struct pid_entry *session);
+
+/* The last number handed out, for /proc/loadavg. */
+s32 pid_last(void);

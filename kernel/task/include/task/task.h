@@ -57,6 +57,7 @@ struct task {
 	struct rcu_head rcu;
 	struct process *process;         /* const (changes only in exec's leader takeover) */
 	s32 tid;                         /* tasklist */
+	struct pid_entry *pid;           /* tasklist: the number's entry, with a reference */
 	struct list_head thread_node;    /* process->threads; tasklist, RCU */
 	u32 flags;                       /* own: TASK_F_* */
 	char comm[16];                   /* own writes; readers may see a mix, always terminated */
@@ -72,7 +73,9 @@ struct task {
 	/* Signals. */
 	struct sigset blocked;           /* own writes under siglock */
 	struct sigset saved_blocked;     /* own */
+	struct sigset real_blocked;      /* sighand: the mask that sigtimedwait has lifted, else 0 */
 	struct signal_queue pending;     /* sighand: thread-directed */
+	u32 jobctl;                      /* sighand: JOBCTL_* of signal/internal.h */
 	struct sigaltstack_state altstack; /* own */
 	struct restart_block restart;    /* own */
 	u64 set_child_tid, clear_child_tid; /* own: user addresses */
@@ -105,6 +108,10 @@ struct task {
 #define TASK_F_DUMPCORE  BIT(4)
 #define TASK_F_VFORK     BIT(5)
 #define TASK_F_OOM_VICTIM BIT(6) /* may use the page reserve */
+#define TASK_F_FORKED    BIT(7)  /* has made a child: its exit looks for children to hand over */
+
+/* process->exit_state */
+enum { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_REAPED };
 
 struct process {
 	struct ref ref;
@@ -112,9 +119,12 @@ struct process {
 	s32 pid;                         /* const: tgid */
 	struct task *leader;             /* tasklist */
 	struct list_head threads;        /* tasklist, RCU */
-	u32 nr_threads;                  /* tasklist */
+	u32 nr_threads;                  /* tasklist: not yet released */
+	struct atomic nr_live;           /* threads that have not begun to exit */
+	u8 exit_state;                   /* tasklist: PROCESS_* */
 
-	struct process *parent;          /* tasklist */
+	struct process *parent;          /* tasklist, RCU */
+	s32 parent_tid;                  /* tasklist: the thread of parent that counts as its maker */
 	struct list_head children;       /* tasklist */
 	struct list_head sibling;        /* tasklist */
 	struct list_head all_node;       /* all_processes; tasklist, RCU */
@@ -160,14 +170,21 @@ static inline struct regs *task_regs(const struct task *t)
 	return (struct regs *)(t->kernel_stack + KERNEL_STACK_SIZE) - 1;
 }
 
-extern struct spinlock tasklist_lock; /* LOCK_RANK_TASKLIST */
+extern struct spinlock tasklist_lock; /* LOCK_RANK_TASKLIST; interrupts disabled */
 extern struct list_head all_processes;
 extern struct task init_idle_task;    /* CPU 0 before and as its idle task */
+extern struct process init_process;   /* of the idle tasks: process 0, parent of kernel threads */
+/* Threads that exist, and processes and threads ever made, for /proc and sysinfo. */
+extern struct atomic nr_tasks;
+extern struct atomic64 nr_forks;
 
 void task_get(struct task *t);
 void task_put(struct task *t);
 void process_get(struct process *p);
 void process_put(struct process *p);
+
+/* The address where t's credentials can be read until task_cred_put: never NULL. */
+const struct cred *task_cred_get(struct task *t);
 
 /* By thread id; with a reference, or NULL. */
 struct task *task_find_get(s32 tid);
@@ -211,7 +228,8 @@ __noreturn void task_exit(s32 code);
 __noreturn void process_exit(s32 code);
 __noreturn void task_exit_kernel(void);
 
-/* Starts pid 1 from `path`; called once by kernel_main on a kernel thread. */
+/* Starts pid 1 from boot option init= (default /init); called once by kernel_main, on a kernel
+ * thread, which ends. Panics when no program can be started. */
 __noreturn void task_run_init(void *unused);
 /* Boot-time set-up of caches, init process and pid tables. */
 void task_init(void);

@@ -1,0 +1,52 @@
+/*
+ * Signals that a program brings on itself: faults, and frames that cannot be built. They cannot be
+ * blocked or ignored away; a program that tries is ended.
+ */
+#include <arch/entry.h>
+#include <lib/string.h>
+#include "internal.h"
+
+static void signal_force_action(int sig, const siginfo_t *info, bool only_default)
+{
+	struct task *me = current;
+	struct process *p = me->process;
+	struct sigaction_abi *a = &p->sighand->action[sig - 1];
+	bool blocked;
+
+	spin_lock_irq(&p->siglock);
+	blocked = sig_in(sig, me->blocked.bits);
+	spin_lock(&p->sighand->lock);
+	if (blocked || a->handler == HANDLER_IGN || only_default)
+		a->handler = HANDLER_DFL;
+	/* Not even pid 1 can go on after a fault that it does not handle. */
+	if (a->handler == HANDLER_DFL)
+		p->signal_flags &= ~(u32)SIGNAL_UNKILLABLE;
+	spin_unlock(&p->sighand->lock);
+	if (blocked)
+		me->blocked.bits &= ~sigmask(sig);
+	(void)signal_send_locked(p, me, sig, info);
+	signal_recalc_locked();
+	spin_unlock_irq(&p->siglock);
+}
+
+void signal_force(int sig, const siginfo_t *info)
+{
+	signal_force_action(sig, info, false);
+}
+
+void signal_force_default(int sig, const siginfo_t *info)
+{
+	signal_force_action(sig, info, true);
+}
+
+void fault_signal(int sig, int code, u64 addr, u32 trap_nr, u64 error_code)
+{
+	siginfo_t info;
+
+	/* The trap number and error code reach the frame through arch's own record. */
+	siginfo_kernel(&info, sig);
+	info.si_code = code;
+	if (code != SI_KERNEL)
+		info.si_addr = (void *)addr;
+	signal_force(sig, &info);
+}

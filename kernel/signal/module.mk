@@ -1,0 +1,4 @@
+module := signal
+uses := lib arch sync sched mm task syscall time uapi
+srcs := queue.c send.c siginfo.c sighand.c kill.c deliver.c stop.c action.c mask.c wait.c fault.c
+$(eval $(register_module))

@@ -1,0 +1,217 @@
+/*
+ * Generating signals: whether one counts at all, where it is queued, whom it wakes. Works in every
+ * context under the receiver's siglock (interrupts disabled). A signal that will end the process
+ * ends all its threads at once here, so that none of them runs on until the first has noticed.
+ */
+#include "internal.h"
+#include <task/pid.h>
+
+void signal_wake(struct task *t, bool fatal)
+{
+	u32 states = TASK_INTERRUPTIBLE;
+
+	if (fatal)
+		states |= TASK_WAKEKILL | TASK_STOPPED | TASK_TRACED;
+	task_set_work(t, WORK_SIGNAL);
+	/* One that runs in user mode on another CPU has to come in to notice. */
+	if (!sched_wake(t, states) && t != current && READ_ONCE(t->on_cpu))
+		arch_send_reschedule(READ_ONCE(t->cpu));
+}
+
+/* The action is to do nothing. Pid 1 and kernel threads only get what they handle. */
+static bool signal_is_ignored(struct process *p, int sig)
+{
+	u64 handler = sig_handler(p, sig);
+
+	if (handler == HANDLER_IGN)
+		return !sig_in(sig, SIG_KERNEL_ONLY);
+	if (handler != HANDLER_DFL)
+		return false;
+	return sig_in(sig, SIG_IGNORE_MASK) || (p->signal_flags & SIGNAL_UNKILLABLE);
+}
+
+/* Ends the process through its default action, without a core dump. */
+static bool signal_is_fatal(struct process *p, int sig)
+{
+	if (p->signal_flags & SIGNAL_UNKILLABLE)
+		return false;
+	if (sig_handler(p, sig) != HANDLER_DFL && sig != SIGKILL)
+		return false;
+	return !sig_in(sig, SIG_IGNORE_MASK | SIG_STOP_MASK | SIG_CORE_MASK);
+}
+
+/* Stop and continue signals cancel each other, whether or not they are ignored or blocked. */
+static void signal_cancel_opposites(struct process *p, int sig)
+{
+	u64 opposite = 0;
+	struct task *t;
+
+	if (sig_in(sig, SIG_STOP_MASK))
+		opposite = sigmask(SIGCONT);
+	else if (sig == SIGCONT)
+		opposite = SIG_STOP_MASK;
+	else
+		return;
+	sigqueue_drop(&p->shared_pending, opposite);
+	list_for_each(t, &p->threads, thread_node)
+		sigqueue_drop(&t->pending, opposite);
+	if (sig == SIGCONT)
+		signal_continue_locked(p);
+}
+
+static bool signal_wanted_by(struct task *t, int sig)
+{
+	if (sig_in(sig, t->blocked.bits) || (READ_ONCE(t->flags) & TASK_F_EXITING))
+		return false;
+	if (sig == SIGKILL)
+		return true;
+	if (READ_ONCE(t->state) & (TASK_STOPPED | TASK_TRACED))
+		return false;
+	return READ_ONCE(t->on_cpu) || !signal_pending(t);
+}
+
+/* The thread to wake for a signal to any thread: the leader if it can, else the first that can. */
+static struct task *signal_pick_thread(struct process *p, int sig)
+{
+	struct task *t;
+
+	if (signal_wanted_by(p->leader, sig))
+		return p->leader;
+	list_for_each(t, &p->threads, thread_node)
+		if (signal_wanted_by(t, sig))
+			return t;
+	return NULL; /* whoever unblocks it finds it */
+}
+
+static void signal_start_group_exit(struct process *p, int code)
+{
+	struct task *t;
+
+	p->signal_flags |= SIGNAL_GROUP_EXIT;
+	p->group_exit_code = code;
+	p->nr_to_stop = 0;
+	list_for_each(t, &p->threads, thread_node) {
+		t->jobctl = 0;
+		t->pending.set.bits |= sigmask(SIGKILL);
+		signal_wake(t, true);
+	}
+}
+
+static void signal_complete(struct process *p, struct task *t, int sig)
+{
+	if (!t)
+		t = signal_pick_thread(p, sig);
+	else if (!signal_wanted_by(t, sig))
+		t = NULL;
+	if (!t)
+		return;
+	if (signal_is_fatal(p, sig) && !sig_in(sig, t->real_blocked.bits)) {
+		signal_start_group_exit(p, sig);
+		return;
+	}
+	signal_wake(t, sig == SIGKILL);
+}
+
+int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo_t *info)
+{
+	struct task *target = t ? t : p->leader;
+	int err;
+
+	ASSERT_HELD(&p->siglock);
+	if (p->signal_flags & SIGNAL_GROUP_EXIT)
+		return 0; /* dying: nothing more is delivered */
+	signal_cancel_opposites(p, sig);
+	/* A blocked signal is kept even when ignored: the action may change until it is let in. */
+	if (!sig_in(sig, target->blocked.bits | target->real_blocked.bits) &&
+	    signal_is_ignored(p, sig))
+		return 0;
+	err = sigqueue_add(target, t ? &t->pending : &p->shared_pending, sig, info);
+	if (!err)
+		signal_complete(p, t, sig);
+	return err;
+}
+
+void signal_send_process(struct process *p, int sig, const siginfo_t *info)
+{
+	u64 flags = spin_lock_irqsave(&p->siglock);
+
+	(void)signal_send_locked(p, NULL, sig, info);
+	spin_unlock_irqrestore(&p->siglock, flags);
+}
+
+void signal_send_task(struct task *t, int sig, const siginfo_t *info)
+{
+	struct process *p = t->process;
+	u64 flags = spin_lock_irqsave(&p->siglock);
+
+	(void)signal_send_locked(p, t, sig, info);
+	spin_unlock_irqrestore(&p->siglock, flags);
+}
+
+unsigned int signal_send_pgrp(struct pid_entry *pgrp, int sig, const siginfo_t *info)
+{
+	unsigned int reached = 0;
+	struct process *p;
+	u64 flags = spin_lock_irqsave(&tasklist_lock);
+
+	hlist_for_each(p, &pgrp->pgrp_members, pgrp_node) {
+		signal_send_process(p, sig, info);
+		reached++;
+	}
+	spin_unlock_irqrestore(&tasklist_lock, flags);
+	return reached;
+}
+
+void process_kill(struct process *p)
+{
+	u64 flags = spin_lock_irqsave(&p->siglock);
+
+	if (!(p->signal_flags & SIGNAL_GROUP_EXIT))
+		signal_start_group_exit(p, SIGKILL);
+	spin_unlock_irqrestore(&p->siglock, flags);
+}
+
+unsigned int signal_kill_others_locked(void)
+{
+	struct task *me = current, *t;
+	unsigned int others = 0;
+
+	ASSERT_HELD(&me->process->siglock);
+	me->process->nr_to_stop = 0;
+	list_for_each(t, &me->process->threads, thread_node) {
+		if (t == me)
+			continue;
+		others++;
+		t->jobctl = 0;
+		if (t->flags & TASK_F_EXITING)
+			continue;
+		t->pending.set.bits |= sigmask(SIGKILL);
+		signal_wake(t, true);
+	}
+	return others;
+}
+
+void signal_retarget(u64 which)
+{
+	struct task *me = current, *t;
+	struct process *p = me->process;
+
+	ASSERT_HELD(&p->siglock);
+	which &= p->shared_pending.set.bits;
+	if (!which || p->nr_threads == 1)
+		return;
+	list_for_each(t, &p->threads, thread_node) {
+		if (t == me || (t->flags & TASK_F_EXITING) || !(which & ~t->blocked.bits))
+			continue;
+		which &= t->blocked.bits;
+		if (!signal_pending(t))
+			signal_wake(t, false);
+		if (!which)
+			return;
+	}
+}
+
+bool fatal_signal_pending(const struct task *t)
+{
+	return signal_pending(t) && (READ_ONCE(t->pending.set.bits) & sigmask(SIGKILL));
+}
