@@ -14,6 +14,7 @@
 #undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline     __attribute__((noinline))
+#define __uninit       __attribute__((uninitialized)) /* local: filled before it is read */
 #define __maybe_unused __attribute__((unused))
 #define __no_sanitize_address __attribute__((no_sanitize_address))
 

@@ -40,6 +40,8 @@ enum lock_rank {
 	LOCK_RANK_SB_LISTS,
 	LOCK_RANK_INODE_SPIN,
 	LOCK_RANK_FLOCK,
+	LOCK_RANK_FLOCK_GRAPH,   /* who waits for whose record lock */
+	LOCK_RANK_FD_TABLE_SPIN,
 	LOCK_RANK_FILE,
 	LOCK_RANK_PAGE_TABLE,    /* mm: page table entries */
 	LOCK_RANK_MAPPING_PAGES, /* page cache: the tree of pages */

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <lib/bits.h>
+#include <task/task.h>
 #include <vfs/inode.h>
 #include <vfs/io_iter.h>
 #include <linux/fcntl.h>
@@ -20,6 +22,8 @@ struct vma;
 #define FMODE_EXEC   BIT(5)
 #define FMODE_STREAM BIT(6) /* no position at all */
 #define FMODE_WROTE  BIT(7) /* write_count of the inode is held */
+#define FMODE_ATOMIC_POS BIT(8) /* regular file, directory: sharers take turns at the position */
+#define FMODE_LOCKS  BIT(9) /* has or had flock or OFD locks */
 
 struct file {
 	struct ref ref;
@@ -34,8 +38,11 @@ struct file {
 	struct cred const *cred;      /* const: the opener's */
 	s32 owner_pid;                /* F_SETOWN; spin */
 	s32 owner_sig;
-	struct task_work_file { void *next; } put_link; /* deferred release */
 	void *private;                /* the implementation's */
+	union {
+		struct task_work put_work; /* deferred release, once the last reference is gone */
+		struct rcu_head rcu;       /* descriptor look-ups may still see it */
+	};
 };
 
 struct file_ops {
@@ -75,6 +82,9 @@ void file_get(struct file *f);
 /* Drops a reference; the release runs in this task's work before it returns to user mode, or at
  * once in a kernel thread. Any context that may take spinlocks. */
 void file_put(struct file *f);
+/* As close(2) gives a reference up: flush, record locks of the owner, release at once. Process
+ * context, no locks. The flush's result. */
+int file_close(struct file *f, const void *lock_owner);
 
 /* Kernel-side reads and writes at a position (exec, initramfs). Bytes or -errno. */
 ssize_t file_read_kernel(struct file *f, void *buf, size_t len, loff_t pos);
@@ -90,25 +100,40 @@ ssize_t file_read_cached(struct file *f, struct io_iter *to, loff_t *pos);
 ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos);
 int file_mmap_cached(struct file *f, struct vma *vma);
 
-/* Descriptors of the current task. */
+/*
+ * A descriptor table. Look-ups read `slots` under RCU (or without, when the table has one user);
+ * everything else holds the lock. A small table lies in the structure itself.
+ */
+#define FD_INLINE 64
+#define FD_MAX    (1u << 20) /* fs.nr_open */
+
 struct fd_slots {
 	struct rcu_head rcu;
-	u32 capacity;
-	u64 *open;      /* bitmap; table lock */
-	u64 *cloexec;   /* bitmap; table lock */
-	u64 *full;      /* one bit per full word of `open` */
-	struct file **file; /* RCU */
+	u32 capacity;       /* const: a power of two, at least FD_INLINE */
+	u64 *open;          /* bitmap of descriptors in use or reserved; table lock */
+	u64 *cloexec;       /* bitmap; table lock */
+	u64 *full;          /* one bit per full word of `open`; table lock */
+	struct file **file; /* RCU; table lock to change */
 };
+
 struct fd_table {
 	struct ref ref;
-	struct spinlock lock;     /* LOCK_RANK_FILE - 1 … see fd_table.c */
+	struct spinlock lock;     /* LOCK_RANK_FD_TABLE_SPIN */
 	u32 next_free;            /* lock: no free descriptor below */
 	struct fd_slots *slots;   /* RCU; lock to change */
+	struct fd_slots inline_slots;
+	u64 inline_bits[3];
+	struct file *inline_file[FD_INLINE];
 };
-struct fd_table *fd_table_create(void);
-struct fd_table *fd_table_copy(struct fd_table *from, u32 max_fd); /* NULL: no memory */
+
+struct fd_table *fd_table_create(void); /* empty, one user; NULL: no memory */
+/* The descriptors below max_fd. NULL: no memory. */
+struct fd_table *fd_table_copy(struct fd_table *from, u32 max_fd);
 void fd_table_put(struct fd_table *t); /* closes everything with the last user */
-void fd_table_close_on_exec(void);     /* makes the table private first if it is shared */
+/* For execve, which has made the table private: closes what is marked close-on-exec. */
+void fd_table_close_on_exec(void);
+/* Gives the current task a table of its own if others use its. 0 or -ENOMEM. */
+int fd_table_unshare(void) __must_check;
 
 /*
  * A borrowed file: taken with fd_get, given back with fd_put. `needs_put` is false when the table
@@ -119,11 +144,49 @@ struct fd {
 	bool needs_put;
 	bool pos_locked;
 };
-struct fd fd_get(int fd);      /* refuses O_PATH files */
-struct fd fd_get_raw(int fd);  /* O_PATH too */
-struct fd fd_get_pos(int fd);  /* also locks the position when it is shared */
-static inline void fd_put(struct fd f);
+struct fd fd_get_shared(int fd, u32 refused_mode);
+void fd_lock_pos(struct fd *f);
 void fd_put_slow(struct fd f);
+
+static inline struct fd fd_get_mode_(int fd, u32 refused_mode)
+{
+	const struct fd_table *t = current->files;
+	const struct fd_slots *slots;
+	struct file *f;
+
+	if (unlikely(ref_read(&t->ref) != 1))
+		return fd_get_shared(fd, refused_mode);
+	slots = t->slots;
+	if (unlikely((u32)fd >= slots->capacity))
+		return (struct fd){.file = NULL};
+	f = slots->file[index_clamp((u32)fd, slots->capacity)];
+	if (unlikely(!f || f->mode & refused_mode))
+		return (struct fd){.file = NULL};
+	return (struct fd){.file = f};
+}
+
+/* Refuses O_PATH files. */
+static inline struct fd fd_get(int fd)
+{
+	return fd_get_mode_(fd, FMODE_PATH);
+}
+
+/* O_PATH too. */
+static inline struct fd fd_get_raw(int fd)
+{
+	return fd_get_mode_(fd, 0);
+}
+
+/* Also locks the position when it is shared. */
+static inline struct fd fd_get_pos(int fd)
+{
+	struct fd f = fd_get(fd);
+
+	if (f.file && f.file->mode & FMODE_ATOMIC_POS && unlikely(ref_read(&f.file->ref) > 1))
+		fd_lock_pos(&f);
+	return f;
+}
+
 static inline void fd_put(struct fd f)
 {
 	if (unlikely(f.needs_put || f.pos_locked))
@@ -134,6 +197,7 @@ static inline void fd_put(struct fd f)
 int fd_reserve(u32 first, bool cloexec, int *out) __must_check;
 void fd_install(int fd, struct file *f); /* consumes the reference */
 void fd_release(int fd);
+/* Closes: flushes, drops record locks and the reference. The flush's error, or -EBADF. */
 int fd_close(int fd);
 /* Of another table (for /proc/pid/fd and SCM): a reference, or NULL. */
 struct file *fd_table_file_get(struct fd_table *t, u32 fd);

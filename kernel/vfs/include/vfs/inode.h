@@ -12,6 +12,7 @@
 
 struct file;
 struct file_ops;
+struct file_locks;
 struct dir_context;
 struct pipe;
 struct kstatfs;
@@ -95,7 +96,7 @@ struct inode {
 	struct spinlock spin;           /* LOCK_RANK_INODE_SPIN: times, small fields */
 	struct mapping mapping;
 	struct pipe *pipe;              /* FIFO: spin */
-	struct list_head locks;         /* record locks; see vfs/lock.h */
+	struct file_locks *locks;       /* vfs/locks.h; NULL: never had any. spin to set */
 	struct hlist_node ino_node;     /* super block's inode table */
 	struct atomic write_count;      /* > 0 writers, < 0 denied (running executable) */
 	struct rcu_head rcu;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <arch/mmu.h>
 #include <mm/user.h>
 
 struct page;
@@ -27,11 +28,13 @@ struct io_seg {
 };
 
 #define IO_INLINE_SEGS 8
+#define IO_MAX_SEGS    1024 /* UIO_MAXIOV */
 #define IO_MAX_BYTES   0x7ffff000ULL /* MAX_RW_COUNT: one call moves no more */
 
 struct io_iter {
 	u8 kind;
 	bool nofault;              /* fail instead of sleeping on a page fault */
+	bool append;               /* a write goes to the end whatever the position (RWF_APPEND) */
 	u32 nr_segs, seg;
 	u64 seg_offset;            /* consumed of segs[seg] */
 	u64 count;                 /* bytes left in total */
@@ -40,8 +43,28 @@ struct io_iter {
 	struct io_seg inline_segs[IO_INLINE_SEGS];
 };
 
-/* One buffer. len is cut to IO_MAX_BYTES. -EFAULT when the range leaves user space. */
-int io_iter_user(struct io_iter *it, struct user_bytes buf, u64 len) __must_check;
+/*
+ * One buffer. len is cut to IO_MAX_BYTES. -EFAULT when the range leaves user space. Nothing to
+ * io_iter_fini. Declare the iterator __uninit: only what one segment needs is set.
+ */
+static inline int __must_check io_iter_user(struct io_iter *it, struct user_bytes buf, u64 len)
+{
+	if (unlikely(len > USER_TOP || buf.uaddr > USER_TOP - len))
+		return -EFAULT;
+	if (unlikely(len > IO_MAX_BYTES))
+		len = IO_MAX_BYTES;
+	it->kind = IO_USER;
+	it->nofault = it->append = false;
+	it->nr_segs = 1;
+	it->seg = 0;
+	it->seg_offset = 0;
+	it->count = len;
+	it->segs = it->inline_segs;
+	it->heap = NULL;
+	it->inline_segs[0].uaddr = buf.uaddr;
+	it->inline_segs[0].len = len;
+	return 0;
+}
 /* readv/writev: fetches and checks the vector. -EINVAL, -EFAULT, -ENOMEM. */
 int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr) __must_check;
 void io_iter_kernel(struct io_iter *it, void *buf, size_t len);
@@ -59,7 +82,10 @@ size_t io_copy_page_from(struct io_iter *it, struct page *p, size_t offset, size
 void io_advance(struct io_iter *it, size_t n);
 /* Takes the last n consumed bytes back. */
 void io_revert(struct io_iter *it, size_t n);
-/* Touches up to n bytes so that a nofault copy is likely to succeed. 0 or -EFAULT for the first byte. */
+/*
+ * Touches up to n bytes so that a nofault copy is likely to succeed. 0, or -EFAULT when not even
+ * the first byte can be reached. write: the iterator is going to be written to.
+ */
 int io_fault_in(struct io_iter *it, size_t n, bool write) __must_check;
 
 static inline u64 io_count(const struct io_iter *it)

@@ -1,0 +1,206 @@
+/*
+ * Regular files whose data lies in the page cache: read, write, mmap.
+ *
+ * Reads take no lock: a page is found under RCU and held by a reference while it is copied, and the
+ * copy may sleep. Writes hold the inode lock (LOCK_RANK_INODE), which orders them against each other
+ * and against truncation. The source of a write may be a mapping of the very page that is written,
+ * whose fault could wait for locks below; so the copy runs with faults disabled, after the source
+ * has been touched without them, and a copy that stops short is tried again after touching again.
+ * Faults never take the inode lock.
+ *
+ * The size grows after the data is there, so a lock-free reader never sees bytes that were not
+ * written.
+ */
+#include <lib/errno.h>
+#include <mm/mm.h>
+#include <signal/signal.h>
+#include <vfs/file.h>
+
+/* Copies up to n bytes of the page at pos; a hole reads as zeroes. Bytes, or -errno. */
+static ssize_t read_piece(struct file *f, struct io_iter *to, loff_t pos, size_t n)
+{
+	struct mapping *m = &f->inode->mapping;
+	u64 index = (u64)pos >> PAGE_SHIFT;
+	struct page *page = page_cache_find(m, index);
+	size_t done;
+	int err;
+
+	if (!page && m->ops->memory_backed)
+		return (ssize_t)io_zero(to, n);
+	if (!page || !page_test(page, PG_UPTODATE)) {
+		if (page)
+			page_put(page);
+		err = page_cache_get(m, index, &page);
+		if (err)
+			return err;
+	}
+	done = io_copy_page_to(to, page, (u64)pos % PAGE_SIZE, n);
+	page_put(page);
+	return (ssize_t)done;
+}
+
+ssize_t file_read_cached(struct file *f, struct io_iter *to, loff_t *ppos)
+{
+	loff_t pos = *ppos;
+	ssize_t done = 0, n = 0;
+
+	while (io_count(to)) {
+		loff_t size = (loff_t)READ_ONCE(f->inode->size);
+		size_t want;
+
+		if (pos >= size)
+			break;
+		want = MIN(io_count(to), PAGE_SIZE - (u64)pos % PAGE_SIZE);
+		want = MIN(want, (u64)(size - pos));
+		n = read_piece(f, to, pos, want);
+		if (n > 0) {
+			pos += n;
+			done += n;
+		}
+		if (n < (ssize_t)want) {
+			if (n >= 0)
+				n = -EFAULT;
+			break;
+		}
+		if (fatal_signal_pending(current)) {
+			n = -EINTR;
+			break;
+		}
+	}
+	if (!(f->flags & O_NOATIME))
+		path_accessed(&f->path);
+	*ppos = pos;
+	return done || n >= 0 ? done : n;
+}
+
+/* Where a write may begin and how long it may be. Bytes, or -errno. Inode lock. */
+static ssize_t write_limits(struct file *f, struct io_iter *from, loff_t *pos)
+{
+	u64 limit = rlimit(RLIMIT_FSIZE);
+	u64 max = f->inode->sb->max_bytes;
+	u64 n = io_count(from);
+	siginfo_t info;
+
+	if (f->flags & O_APPEND || from->append)
+		*pos = (loff_t)f->inode->size;
+	if (limit != RLIM64_INFINITY) {
+		if ((u64)*pos >= limit) {
+			siginfo_user(&info, SIGXFSZ);
+			signal_send_task(current, SIGXFSZ, &info);
+			return -EFBIG;
+		}
+		n = MIN(n, limit - (u64)*pos);
+	}
+	if ((u64)*pos >= max)
+		return -EFBIG;
+	return (ssize_t)MIN(n, max - (u64)*pos);
+}
+
+/* Copies up to n bytes into the page at pos. Bytes done, or -errno. Inode lock. */
+static ssize_t write_piece(struct inode *inode, struct io_iter *from, loff_t pos, size_t n)
+{
+	struct page *page;
+	size_t done;
+	int err;
+
+	do {
+		if (io_fault_in(from, n, false))
+			return -EFAULT;
+		err = page_cache_get(&inode->mapping, (u64)pos >> PAGE_SHIFT, &page);
+		if (err)
+			return err;
+		from->nofault = true;
+		done = io_copy_page_from(from, page, (u64)pos % PAGE_SIZE, n);
+		from->nofault = false;
+		if (done && !page_test(page, PG_DIRTY))
+			page_set(page, PG_DIRTY);
+		page_put(page);
+	} while (!done && !fatal_signal_pending(current));
+	return done ? (ssize_t)done : -EINTR;
+}
+
+static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
+{
+	struct inode *inode = f->inode;
+	loff_t pos = *ppos;
+	ssize_t left = write_limits(f, from, &pos), n = 0;
+	loff_t start = pos;
+
+	if (left <= 0)
+		return left;
+	inode_strip_setid(inode);
+	inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
+	while (left) {
+		size_t want = MIN((u64)left, PAGE_SIZE - (u64)pos % PAGE_SIZE);
+
+		n = write_piece(inode, from, pos, want);
+		if (n < 0)
+			break;
+		pos += n;
+		left -= n;
+		if ((u64)pos > inode->size)
+			smp_store_release(&inode->size, (u64)pos);
+		if (fatal_signal_pending(current))
+			break;
+	}
+	if (pos == start)
+		return n;
+	*ppos = pos;
+	return pos - start;
+}
+
+ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos)
+{
+	struct inode *inode = f->inode;
+	ssize_t n;
+
+	if (!io_count(from))
+		return 0;
+	rwsem_write_lock(&inode->lock);
+	n = write_locked(f, from, pos);
+	rwsem_write_unlock(&inode->lock);
+	if (n > 0 && f->flags & O_DSYNC && f->ops->fsync) {
+		int err = f->ops->fsync(f, !(f->flags & (O_SYNC & ~O_DSYNC)));
+
+		if (err)
+			return err;
+	}
+	return n;
+}
+
+static int fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **out)
+{
+	struct inode *inode = vma->file->inode;
+	struct page *page;
+	int err;
+
+	if (pgoff >= DIV_ROUND_UP(READ_ONCE(inode->size), PAGE_SIZE))
+		return -EFAULT;
+	err = page_cache_get(&inode->mapping, pgoff, &page);
+	if (err)
+		return err;
+	/* A truncation that ran meanwhile unmaps what is mapped; what is not yet, this test catches. */
+	if (pgoff >= DIV_ROUND_UP(READ_ONCE(inode->size), PAGE_SIZE)) {
+		page_put(page);
+		return -EFAULT;
+	}
+	if (write && vma->flags & VMA_SHARED) {
+		if (!page_test(page, PG_DIRTY))
+			page_set(page, PG_DIRTY);
+		inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
+	}
+	*out = page;
+	return 0;
+}
+
+static const struct vma_ops cached_vma_ops = {.fault = fault_cached};
+
+int file_mmap_cached(struct file *f, struct vma *vma)
+{
+	if (!f->inode->mapping.ops)
+		return -ENODEV;
+	vma->ops = &cached_vma_ops;
+	if (!(f->flags & O_NOATIME))
+		path_accessed(&f->path);
+	return 0;
+}

@@ -1,0 +1,275 @@
+/*
+ * The cursor over bulk data. An iterator belongs to one task; nothing here locks. User segments are
+ * checked when the iterator is made and again by the copy itself, which may sleep on a page fault
+ * unless `nofault` is set: then it stops short instead, so that callers may hold locks which a fault
+ * could want.
+ *
+ * One loop (iterate) walks the segments; each operation is a step function over a piece that is
+ * contiguous on the iterator's side.
+ */
+#include <arch/usercopy.h>
+#include <lib/string.h>
+#include <mm/page.h>
+#include <mm/slab.h>
+#include <vfs/io_iter.h>
+
+enum direction { TO_ITER, FROM_ITER, ZERO_ITER };
+
+/* Copies between mem and one piece of user memory; the bytes done. */
+static size_t copy_user(u64 uaddr, void *mem, size_t n, enum direction dir)
+{
+	switch (dir) {
+	case TO_ITER:
+		return n - arch_copy_to_user(uaddr, mem, n);
+	case FROM_ITER:
+		return n - arch_copy_from_user(mem, uaddr, n);
+	default:
+		return n - arch_clear_user(uaddr, n);
+	}
+}
+
+static size_t copy_kernel(void *kaddr, void *mem, size_t n, enum direction dir)
+{
+	switch (dir) {
+	case TO_ITER:
+		memcpy(kaddr, mem, n);
+		break;
+	case FROM_ITER:
+		memcpy(mem, kaddr, n);
+		break;
+	default:
+		memset(kaddr, 0, n);
+		break;
+	}
+	return n;
+}
+
+static size_t copy_piece(const struct io_iter *it, const struct io_seg *seg, void *mem, size_t n,
+			 enum direction dir)
+{
+	if (it->kind == IO_USER)
+		return copy_user(seg->uaddr + it->seg_offset, mem, n, dir);
+	if (it->kind == IO_KERNEL)
+		return copy_kernel((u8 *)seg->kaddr + it->seg_offset, mem, n, dir);
+	return copy_kernel((u8 *)page_address(seg->page) + seg->offset + it->seg_offset, mem, n, dir);
+}
+
+static inline void consume(struct io_iter *it, const struct io_seg *seg, size_t n)
+{
+	it->seg_offset += n;
+	it->count -= n;
+	if (it->seg_offset == seg->len && it->count) {
+		it->seg++;
+		it->seg_offset = 0;
+	}
+}
+
+static size_t iterate(struct io_iter *it, void *mem, size_t n, enum direction dir)
+{
+	size_t total = 0;
+
+	n = MIN(n, it->count);
+	while (n) {
+		const struct io_seg *seg = &it->segs[it->seg];
+		size_t piece = MIN(n, seg->len - it->seg_offset);
+		size_t done = copy_piece(it, seg, mem, piece, dir);
+
+		consume(it, seg, done);
+		total += done;
+		n -= done;
+		mem = (u8 *)mem + done;
+		if (done < piece)
+			break;
+	}
+	return total;
+}
+
+static size_t transfer(struct io_iter *it, void *mem, size_t n, enum direction dir)
+{
+	size_t done;
+
+	if (likely(!it->nofault))
+		return iterate(it, mem, n, dir);
+	pagefault_disable();
+	done = iterate(it, mem, n, dir);
+	pagefault_enable();
+	return done;
+}
+
+size_t io_copy_to(struct io_iter *it, const void *src, size_t n)
+{
+	return transfer(it, (void *)src, n, TO_ITER);
+}
+
+size_t io_copy_from(struct io_iter *it, void *dst, size_t n)
+{
+	return transfer(it, dst, n, FROM_ITER);
+}
+
+size_t io_zero(struct io_iter *it, size_t n)
+{
+	return transfer(it, NULL, n, ZERO_ITER);
+}
+
+size_t io_copy_page_to(struct io_iter *it, struct page *p, size_t offset, size_t n)
+{
+	return transfer(it, (u8 *)page_address(p) + offset, n, TO_ITER);
+}
+
+size_t io_copy_page_from(struct io_iter *it, struct page *p, size_t offset, size_t n)
+{
+	return transfer(it, (u8 *)page_address(p) + offset, n, FROM_ITER);
+}
+
+void io_advance(struct io_iter *it, size_t n)
+{
+	n = MIN(n, it->count);
+	while (n) {
+		const struct io_seg *seg = &it->segs[it->seg];
+		size_t piece = MIN(n, seg->len - it->seg_offset);
+
+		consume(it, seg, piece);
+		n -= piece;
+	}
+}
+
+void io_revert(struct io_iter *it, size_t n)
+{
+	it->count += n;
+	while (n > it->seg_offset) {
+		n -= it->seg_offset;
+		it->seg--;
+		it->seg_offset = it->segs[it->seg].len;
+	}
+	it->seg_offset -= n;
+}
+
+/* One byte of each page in [uaddr, uaddr + n). The bytes that can be reached. */
+static size_t fault_in_range(u64 uaddr, size_t n, bool write)
+{
+	u64 end = uaddr + n;
+	u64 byte;
+
+	for (u64 at = uaddr; at < end; at = ALIGN_DOWN(at, PAGE_SIZE) + PAGE_SIZE) {
+		u32 old;
+		bool bad;
+
+		/* Adding 0 to the aligned word around it is a write that changes nothing. */
+		if (write)
+			bad = arch_atomic_user_u32(ALIGN_DOWN(at, 4), USER_ADD, 0, &old);
+		else
+			bad = arch_get_user(at, 1, &byte);
+		if (bad)
+			return at - uaddr;
+	}
+	return n;
+}
+
+int io_fault_in(struct io_iter *it, size_t n, bool write)
+{
+	u64 offset = it->seg_offset;
+	bool reached = false;
+
+	if (it->kind != IO_USER)
+		return 0;
+	n = MIN(n, it->count);
+	for (u32 i = it->seg; n; i++, offset = 0) {
+		const struct io_seg *seg = &it->segs[i];
+		size_t piece = MIN(n, seg->len - offset);
+		size_t done = fault_in_range(seg->uaddr + offset, piece, write);
+
+		reached |= done > 0;
+		if (done < piece)
+			return reached ? 0 : -EFAULT;
+		n -= piece;
+	}
+	return 0;
+}
+
+/*
+ * Fetches the vector into the end of the storage for segs, with one copy, and spreads it out from
+ * the front: entry i is read before the growing segments reach it. The total length, or -errno.
+ */
+static s64 fetch_vec(struct io_seg *segs, struct user_iovec vec, u32 nr)
+{
+	struct iovec_abi *raw = (void *)((u64 *)segs + nr);
+	u64 total = 0;
+
+	static_assert(sizeof(*segs) == sizeof(*raw) + sizeof(u64), "see above");
+	if (user_read_array(raw, vec, nr))
+		return -EFAULT;
+	for (u32 i = 0; i < nr; i++) {
+		struct iovec_abi v = raw[i];
+
+		if ((s64)v.len < 0)
+			return -EINVAL;
+		if (v.len > USER_TOP || v.base > USER_TOP - v.len)
+			return -EFAULT;
+		v.len = MIN(v.len, IO_MAX_BYTES - total);
+		segs[i].uaddr = v.base;
+		segs[i].len = v.len;
+		total += v.len;
+	}
+	return (s64)total;
+}
+
+int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr)
+{
+	struct io_seg *segs = it->inline_segs;
+	s64 total;
+
+	it->heap = NULL;
+	if (nr > IO_MAX_SEGS)
+		return -EINVAL;
+	if (nr > IO_INLINE_SEGS) {
+		segs = kmalloc_array(nr, sizeof(*segs), GFP_KERNEL);
+		if (!segs)
+			return -ENOMEM;
+	}
+	total = fetch_vec(segs, vec, (u32)nr);
+	if (total < 0) {
+		if (segs != it->inline_segs)
+			kfree(segs);
+		return (int)total;
+	}
+	it->kind = IO_USER;
+	it->nofault = it->append = false;
+	it->nr_segs = (u32)nr;
+	it->seg = 0;
+	it->seg_offset = 0;
+	it->count = (u64)total;
+	it->segs = segs;
+	it->heap = segs != it->inline_segs ? segs : NULL;
+	return 0;
+}
+
+void io_iter_kernel(struct io_iter *it, void *buf, size_t len)
+{
+	it->kind = IO_KERNEL;
+	it->nofault = it->append = false;
+	it->nr_segs = 1;
+	it->seg = 0;
+	it->seg_offset = 0;
+	it->count = len;
+	it->segs = it->inline_segs;
+	it->heap = NULL;
+	it->inline_segs[0].kaddr = buf;
+	it->inline_segs[0].len = len;
+}
+
+void io_iter_pages(struct io_iter *it, const struct io_seg *segs, u32 nr, u64 len)
+{
+	it->kind = IO_PAGES;
+	it->nofault = it->append = false;
+	it->nr_segs = nr;
+	it->seg = 0;
+	it->seg_offset = 0;
+	it->count = len;
+	it->segs = segs;
+	it->heap = NULL;
+}
+
+void io_iter_fini(struct io_iter *it)
+{
+	kfree(it->heap);
+}

@@ -1,0 +1,4 @@
+module := vfs
+uses := lib arch sync sched task time mm signal syscall uapi boot
+srcs := dup.c fd_table.c file.c filemap.c io_iter.c read_write.c
+$(eval $(register_module))

@@ -1,0 +1,250 @@
+/*
+ * read, write and their positional and vectored forms, lseek. Each call makes one io_iter and
+ * passes it to the file's operation. The order of checks is Linux's: descriptor, mode, operation,
+ * address range, position.
+ *
+ * fd_get_pos makes threads that share an open file take turns at its position; the operation gets a
+ * copy of the position, which is stored back only on success.
+ */
+#include <lib/errno.h>
+#include <linux/fs.h>
+#include <syscall/table.h>
+
+#include "internal_io.h"
+
+enum rw { READ, WRITE };
+
+static __always_inline ssize_t check_access(const struct file *f, enum rw rw)
+{
+	u32 wanted = rw == READ ? FMODE_READ : FMODE_WRITE;
+
+	if (unlikely(!(f->mode & wanted)))
+		return -EBADF;
+	if (unlikely(!(rw == READ ? f->ops->read : f->ops->write)) && !S_ISDIR(f->inode->mode))
+		return -EINVAL;
+	return 0;
+}
+
+static __always_inline ssize_t run_op(struct file *f, struct io_iter *it, loff_t *ppos, enum rw rw)
+{
+	loff_t pos = *ppos;
+	ssize_t n;
+
+	if (unlikely(pos < 0 || (loff_t)((u64)pos + it->count) < 0))
+		return -EINVAL;
+	if (rw == READ)
+		n = likely(f->ops->read) ? f->ops->read(f, it, &pos) : -EISDIR;
+	else
+		n = likely(f->ops->write) ? f->ops->write(f, it, &pos) : -EINVAL;
+	if (n >= 0)
+		*ppos = pos;
+	return n;
+}
+
+ssize_t file_read_iter(struct file *f, struct io_iter *it, loff_t *pos)
+{
+	ssize_t err = check_access(f, READ);
+
+	return err ? err : run_op(f, it, pos, READ);
+}
+
+ssize_t file_write_iter(struct file *f, struct io_iter *it, loff_t *pos)
+{
+	ssize_t err = check_access(f, WRITE);
+
+	return err ? err : run_op(f, it, pos, WRITE);
+}
+
+/* One user buffer. */
+static __always_inline ssize_t rw_buffer(struct file *f, struct user_bytes buf, u64 count,
+					 loff_t *pos, enum rw rw)
+{
+	struct io_iter it __uninit;
+	ssize_t n = check_access(f, rw);
+
+	if (unlikely(n))
+		return n;
+	n = io_iter_user(&it, buf, count);
+	if (unlikely(n))
+		return n;
+	n = run_op(f, &it, pos, rw);
+	if (rw == READ)
+		account_read(n);
+	else
+		account_write(n);
+	return n;
+}
+
+long sys_read(int fd, struct user_bytes buf, u64 count)
+{
+	struct fd f = fd_get_pos(fd);
+	ssize_t n;
+
+	if (unlikely(!f.file))
+		return -EBADF;
+	n = rw_buffer(f.file, buf, count, &f.file->pos, READ);
+	fd_put(f);
+	return n;
+}
+
+long sys_write(int fd, struct user_bytes buf, u64 count)
+{
+	struct fd f = fd_get_pos(fd);
+	ssize_t n;
+
+	if (unlikely(!f.file))
+		return -EBADF;
+	n = rw_buffer(f.file, buf, count, &f.file->pos, WRITE);
+	fd_put(f);
+	return n;
+}
+
+static long rw_at(int fd, struct user_bytes buf, u64 count, loff_t pos, enum rw rw)
+{
+	struct fd f;
+	ssize_t n = -ESPIPE;
+
+	if (pos < 0)
+		return -EINVAL;
+	f = fd_get(fd);
+	if (!f.file)
+		return -EBADF;
+	if (f.file->mode & FMODE_PREAD)
+		n = rw_buffer(f.file, buf, count, &pos, rw);
+	fd_put(f);
+	return n;
+}
+
+long sys_pread64(int fd, struct user_bytes buf, u64 count, loff_t pos)
+{
+	return rw_at(fd, buf, count, pos, READ);
+}
+
+long sys_pwrite64(int fd, struct user_bytes buf, u64 count, loff_t pos)
+{
+	return rw_at(fd, buf, count, pos, WRITE);
+}
+
+/* Flags of preadv2 and pwritev2 that this kernel honours; RWF_HIPRI changes nothing without polling
+ * devices, and RWF_NOWAIT needs files that can promise it. */
+static int check_rwf(const struct file *f, u32 flags, enum rw rw)
+{
+	if (flags & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+		return -EOPNOTSUPP;
+	return flags & RWF_NOWAIT ? -EOPNOTSUPP : 0;
+}
+
+static ssize_t sync_after(struct file *f, ssize_t n, u32 flags)
+{
+	int err;
+
+	if (n <= 0 || !(flags & (RWF_DSYNC | RWF_SYNC)) || !f->ops->fsync)
+		return n;
+	err = f->ops->fsync(f, !(flags & RWF_SYNC));
+	return err ? err : n;
+}
+
+/* The vector is fetched before the file's mode is looked at, as Linux does. */
+static ssize_t rw_vector(struct file *f, struct user_iovec vec, u64 nr, loff_t *pos, u32 flags,
+			 enum rw rw)
+{
+	struct io_iter it __uninit;
+	ssize_t n = io_iter_user_vec(&it, vec, nr);
+
+	if (n)
+		return n;
+	it.append = flags & RWF_APPEND;
+	n = check_access(f, rw);
+	if (n || !io_count(&it))
+		goto out;
+	n = check_rwf(f, flags, rw);
+	if (n)
+		goto out;
+	n = run_op(f, &it, pos, rw);
+	if (rw == WRITE)
+		n = sync_after(f, n, flags);
+out:
+	io_iter_fini(&it);
+	if (rw == READ)
+		account_read(n);
+	else
+		account_write(n);
+	return n;
+}
+
+static long rw_vector_here(int fd, struct user_iovec vec, u64 nr, u32 flags, enum rw rw)
+{
+	struct fd f = fd_get_pos(fd);
+	ssize_t n;
+
+	if (!f.file)
+		return -EBADF;
+	n = rw_vector(f.file, vec, nr, &f.file->pos, flags, rw);
+	fd_put(f);
+	return n;
+}
+
+static long rw_vector_at(int fd, struct user_iovec vec, u64 nr, loff_t pos, u32 flags, enum rw rw)
+{
+	struct fd f;
+	ssize_t n = -ESPIPE;
+
+	if (pos < 0)
+		return -EINVAL;
+	f = fd_get(fd);
+	if (!f.file)
+		return -EBADF;
+	if (f.file->mode & FMODE_PREAD)
+		n = rw_vector(f.file, vec, nr, &pos, flags, rw);
+	fd_put(f);
+	return n;
+}
+
+long sys_readv(int fd, struct user_iovec vec, u64 nr)
+{
+	return rw_vector_here(fd, vec, nr, 0, READ);
+}
+
+long sys_writev(int fd, struct user_iovec vec, u64 nr)
+{
+	return rw_vector_here(fd, vec, nr, 0, WRITE);
+}
+
+/* With 64-bit registers the low word of the position carries all of it. */
+long sys_preadv(int fd, struct user_iovec vec, u64 nr, u64 pos_low, u64 pos_high)
+{
+	return rw_vector_at(fd, vec, nr, (loff_t)pos_low, 0, READ);
+}
+
+long sys_pwritev(int fd, struct user_iovec vec, u64 nr, u64 pos_low, u64 pos_high)
+{
+	return rw_vector_at(fd, vec, nr, (loff_t)pos_low, 0, WRITE);
+}
+
+long sys_preadv2(int fd, struct user_iovec vec, u64 nr, u64 pos_low, u64 pos_high, u32 flags)
+{
+	if ((s64)pos_low == -1)
+		return rw_vector_here(fd, vec, nr, flags, READ);
+	return rw_vector_at(fd, vec, nr, (loff_t)pos_low, flags, READ);
+}
+
+long sys_pwritev2(int fd, struct user_iovec vec, u64 nr, u64 pos_low, u64 pos_high, u32 flags)
+{
+	if ((s64)pos_low == -1)
+		return rw_vector_here(fd, vec, nr, flags, WRITE);
+	return rw_vector_at(fd, vec, nr, (loff_t)pos_low, flags, WRITE);
+}
+
+long sys_lseek(int fd, loff_t offset, u32 whence)
+{
+	struct fd f = fd_get_pos(fd);
+	loff_t pos = -EINVAL;
+
+	if (!f.file)
+		return -EBADF;
+	if (whence <= SEEK_HOLE)
+		pos = f.file->mode & FMODE_SEEK && f.file->ops->llseek ?
+			f.file->ops->llseek(f.file, offset, (int)whence) : -ESPIPE;
+	fd_put(f);
+	return pos;
+}
