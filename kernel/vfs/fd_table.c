@@ -11,6 +11,7 @@
  * open is still under way.
  */
 #include <lib/errno.h>
+#include <lib/log.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include "fd_table.h"
@@ -166,7 +167,8 @@ static void copy_entry(struct fd_table *t, const struct fd_slots *from, u32 fd)
 	mark_open(t, fd, from->cloexec[fd / 64] & BIT(fd % 64));
 }
 
-struct fd_table *fd_table_copy(struct fd_table *from, u32 max_fd)
+/* The lock is dropped to allocate and taken again: more than Clang's analysis can follow. */
+NO_THREAD_SAFETY struct fd_table *fd_table_copy(struct fd_table *from, u32 max_fd)
 {
 	struct fd_table *t = fd_table_create();
 	u32 end;
@@ -197,7 +199,7 @@ struct fd_table *fd_table_copy(struct fd_table *from, u32 max_fd)
 
 void fd_table_put(struct fd_table *t)
 {
-	struct fd_slots *s = t->slots;
+	struct fd_slots *s;
 
 	if (!ref_put(&t->ref))
 		return;
@@ -230,9 +232,8 @@ int fd_table_unshare(void)
 
 struct fd fd_get_shared(int fd, u32 refused_mode)
 {
-	struct file *f = NULL;
+	struct file *f = fd_table_file_get(current->files, (u32)fd);
 
-	f = fd_table_file_get(current->files, (u32)fd);
 	if (f && f->mode & refused_mode) {
 		file_put(f);
 		f = NULL;
@@ -240,13 +241,13 @@ struct fd fd_get_shared(int fd, u32 refused_mode)
 	return (struct fd){.file = f, .needs_put = f != NULL};
 }
 
-void fd_lock_pos(struct fd *f)
+NO_THREAD_SAFETY void fd_lock_pos(struct fd *f)
 {
 	mutex_lock(&f->file->pos_lock);
 	f->pos_locked = true;
 }
 
-void fd_put_slow(struct fd f)
+NO_THREAD_SAFETY void fd_put_slow(struct fd f)
 {
 	if (f.pos_locked)
 		mutex_unlock(&f.file->pos_lock);

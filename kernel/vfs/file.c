@@ -9,6 +9,7 @@
  */
 #include <boot/init.h>
 #include <lib/errno.h>
+#include <linux/fs.h>
 #include <mm/slab.h>
 #include <vfs/file_alloc.h>
 #include <vfs/locks.h>
