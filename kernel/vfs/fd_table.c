@@ -131,7 +131,7 @@ static u32 capacity_for(u32 fd)
 }
 
 /* Makes room for fd. 0, -EMFILE beyond fs.nr_open, -ENOMEM. Drops and retakes the lock. */
-static int grow_locked(struct fd_table *t, u32 fd)
+static int grow_locked(struct fd_table *t, u32 fd) REQUIRES(t->lock)
 {
 	struct fd_slots *s, *old;
 
