@@ -60,13 +60,6 @@ static struct inode *node_find(const struct qstr *name)
 	return i;
 }
 
-static int devpts_lookup(struct inode *dir, struct dentry *d)
-{
-	(void)dir;
-	dentry_add(d, node_find(&d->name));
-	return 0;
-}
-
 /* A cached name is true while it stands for the same terminal. */
 static bool devpts_revalidate(struct dentry *d)
 {
@@ -78,6 +71,16 @@ static bool devpts_revalidate(struct dentry *d)
 	if (now)
 		inode_put(now);
 	return now == was;
+}
+
+static const struct dentry_ops devpts_dentry_ops = {.revalidate = devpts_revalidate};
+
+static int devpts_lookup(struct inode *dir, struct dentry *d)
+{
+	(void)dir;
+	d->ops = &devpts_dentry_ops;
+	dentry_add(d, node_find(&d->name));
+	return 0;
 }
 
 static int devpts_readdir(struct file *f, struct dir_context *ctx)
@@ -129,7 +132,6 @@ static void devpts_options(struct super_block *sb, char *buf, size_t size)
 	       ptmx_node->mode & 0777);
 }
 
-static const struct dentry_ops devpts_dentry_ops = {.revalidate = devpts_revalidate};
 static const struct inode_ops dir_ops = {.lookup = devpts_lookup, .setattr = devpts_setattr};
 static const struct inode_ops node_ops = {.setattr = devpts_setattr};
 static const struct file_ops dir_fops = {
@@ -148,8 +150,8 @@ static struct inode *node_create(u32 mode, u64 rdev)
 
 	if (!i)
 		return NULL;
+	inode_init_special(i, mode, rdev);
 	i->ops = &node_ops;
-	i->rdev = rdev;
 	i->nlink = 1;
 	return i;
 }

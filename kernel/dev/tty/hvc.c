@@ -63,7 +63,7 @@ static __noreturn void input_thread(void *unused)
 		if (n)
 			tty_receive(terminal, chunk, n);
 		else
-			wait_event(ring_wait, READ_ONCE(ring_head) != READ_ONCE(ring_tail));
+			wait_event(&ring_wait, READ_ONCE(ring_head) != READ_ONCE(ring_tail));
 	}
 }
 

@@ -29,6 +29,11 @@ void jobctl_open(struct tty *t, struct file *f);
 long jobctl_ioctl(struct tty *t, struct file *f, unsigned int cmd, u64 arg);
 void jobctl_release_all(struct tty *t, bool signal);
 
+/* TIOCGSID and TIOCGPGRP through a master: the numbers of the slave's side. */
+long jobctl_peer_number(struct tty *t, bool session, u64 arg);
+/* TIOCGWINSZ and TIOCSWINSZ (tty.c). */
+long tty_window_size(struct tty *t, unsigned int cmd, u64 arg);
+
 /* Settings (termios.c). -ENOIOCTLCMD: not one of its commands. */
 long termios_ioctl(struct tty *t, struct tty *real, unsigned int cmd, u64 arg);
 void termios_init(struct tty *t);

@@ -225,20 +225,35 @@ static long set_controlling(struct tty *t, struct file *f, u64 steal)
 	return err;
 }
 
-static long get_number(struct tty *t, bool session, struct user_pid to)
+static s32 number_of(struct tty *t, bool session, bool *mine)
 {
-	s32 nr = 0;
-	bool mine;
 	u64 flags = spin_lock_irqsave(&tasklist_lock);
 	struct pid_entry *e = session ? t->session : t->pgrp;
+	s32 nr = e ? e->nr : 0;
 
-	mine = current->process->tty == t;
-	if (e)
-		nr = e->nr;
+	*mine = current->process->tty == t;
 	spin_unlock_irqrestore(&tasklist_lock, flags);
+	return nr;
+}
+
+static long get_number(struct tty *t, bool session, u64 arg)
+{
+	bool mine;
+	s32 nr = number_of(t, session, &mine);
+
 	if (!mine || (session && !nr))
 		return -ENOTTY;
-	return user_write(to, &nr);
+	return user_write(((struct user_pid){.uaddr = arg}), &nr);
+}
+
+long jobctl_peer_number(struct tty *t, bool session, u64 arg)
+{
+	bool mine;
+	s32 nr = number_of(t, session, &mine);
+
+	if (session && !nr)
+		return -ENOTTY;
+	return user_write(((struct user_pid){.uaddr = arg}), &nr);
 }
 
 static long set_foreground(struct tty *t, struct user_pid from)
@@ -288,7 +303,7 @@ long jobctl_ioctl(struct tty *t, struct file *f, unsigned int cmd, u64 arg)
 		return 0;
 	case TIOCGPGRP:
 	case TIOCGSID:
-		return get_number(t, cmd == TIOCGSID, (struct user_pid){.uaddr = arg});
+		return get_number(t, cmd == TIOCGSID, arg);
 	case TIOCSPGRP:
 		return set_foreground(t, (struct user_pid){.uaddr = arg});
 	case TIOCVHANGUP:

@@ -459,7 +459,7 @@ static int read_wait_more(struct tty *t, struct file *f, struct read_state *s)
 
 	if (f->flags & O_NONBLOCK)
 		return -EAGAIN;
-	err = wait_event_deadline(t->read_wait,
+	err = wait_event_deadline(&t->read_wait,
 				  ldisc_input_count(t) || READ_ONCE(t->hung_up) ||
 					  (L(t, ICANON) && s->deadline != U64_MAX),
 				  s->deadline);
@@ -527,7 +527,7 @@ static int write_wait_room(struct tty *t, struct file *f)
 		return 0;
 	if (f->flags & O_NONBLOCK)
 		return -EAGAIN;
-	return wait_event_interruptible(t->write_wait,
+	return wait_event_interruptible(&t->write_wait,
 					!READ_ONCE(t->stopped) || READ_ONCE(t->hung_up));
 }
 
@@ -553,6 +553,18 @@ static ssize_t write_chunk(struct tty *t, struct file *f, const char *in, size_t
 	return (ssize_t)used;
 }
 
+static ssize_t write_chunk_alone(struct tty *t, struct file *f, const char *in, size_t len)
+{
+	ssize_t n;
+	int err = mutex_lock_interruptible(&t->out_lock);
+
+	if (err)
+		return err;
+	n = write_chunk(t, f, in, len);
+	mutex_unlock(&t->out_lock);
+	return n;
+}
+
 ssize_t ldisc_write(struct tty *t, struct file *f, struct io_iter *from)
 {
 	ssize_t total = 0;
@@ -567,11 +579,7 @@ ssize_t ldisc_write(struct tty *t, struct file *f, struct io_iter *from)
 		len = io_copy_from(from, in, MIN(io_count(from), (u64)sizeof(in)));
 		if (!len)
 			return total ? total : -EFAULT;
-		n = mutex_lock_interruptible(&t->out_lock);
-		if (!n) {
-			n = write_chunk(t, f, in, len);
-			mutex_unlock(&t->out_lock);
-		}
+		n = write_chunk_alone(t, f, in, len);
 		if (n < 0)
 			return total ? total : n;
 		total += n;

@@ -34,7 +34,6 @@ struct pty_pair {
 	char *ring;                /* slave's output; lock */
 	u64 head, tail;
 	struct wait_queue master_wait;
-	u32 owner_pid;
 };
 
 static DEFINE_MUTEX(index_lock, LOCK_RANK_SLEEP_INNER);
@@ -93,7 +92,7 @@ static ssize_t slave_write(struct tty *t, const char *data, size_t len, bool non
 			return (ssize_t)n;
 		if (nonblock)
 			return -EAGAIN;
-		err = wait_event_interruptible(t->write_wait, slave_can_write(p));
+		err = wait_event_interruptible(&t->write_wait, slave_can_write(p));
 		if (err)
 			return err;
 	}
@@ -123,7 +122,14 @@ static void slave_last_close(struct tty *t)
 	wake_up_all(&pair_of(t)->master_wait);
 }
 
+/* The slave outlives the master while somebody has it open. */
+static void slave_freed(struct tty *t)
+{
+	pair_put(pair_of(t));
+}
+
 static const struct tty_ops slave_ops = {
+	.freed = slave_freed,
 	.write = slave_write,
 	.write_room = slave_room,
 	.pending_output = slave_pending,
@@ -194,7 +200,7 @@ static ssize_t master_read(struct file *f, struct io_iter *to, loff_t *pos)
 			return -EIO;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(p->master_wait, master_readable(p) || slave_gone(p));
+		err = wait_event_interruptible(&p->master_wait, master_readable(p) || slave_gone(p));
 		if (err)
 			return err;
 	}
@@ -221,7 +227,7 @@ static ssize_t master_write(struct file *f, struct io_iter *from, loff_t *pos)
 		if (!room) {
 			if (f->flags & O_NONBLOCK)
 				return total ? total : -EAGAIN;
-			err = wait_event_interruptible(p->master_wait,
+			err = wait_event_interruptible(&p->master_wait,
 						       tty_receive_room(p->slave) || slave_gone(p));
 			if (err)
 				return total ? total : err;
@@ -329,7 +335,7 @@ static long master_ioctl(struct file *f, unsigned int cmd, u64 arg)
 		return write_int(user, (int)slave_pending(p->slave));
 	case TIOCGWINSZ:
 	case TIOCSWINSZ:
-		return pty_window_size(p->slave, cmd, arg);
+		return tty_window_size(p->slave, cmd, arg);
 	case TIOCGPGRP:
 	case TIOCGSID:
 		return jobctl_peer_number(p->slave, cmd == TIOCGSID, arg);
@@ -343,10 +349,12 @@ static void master_release(struct file *f)
 {
 	struct pty_pair *p = f->private;
 
+	mutex_lock(&index_lock);
 	WRITE_ONCE(p->master_open, false);
+	mutex_unlock(&index_lock);
 	devpts_remove(p->index);
 	tty_hangup(p->slave);
-	tty_put(p->slave); /* its last reference gives the pair's back: see slave_freed */
+	tty_put(p->slave);
 	pair_put(p);
 }
 
@@ -401,6 +409,7 @@ static struct pty_pair *pair_create(void)
 		pair_put(p);
 		return NULL;
 	}
+	ref_get(&p->ref); /* the slave's; see slave_freed */
 	return p;
 }
 

@@ -38,7 +38,8 @@ void tty_get(struct tty *t)
 void tty_put(struct tty *t)
 {
 	if (t && ref_put(&t->ref)) {
-		jobctl_release_all(t, false);
+		if (t->ops->freed)
+			t->ops->freed(t);
 		kfree(t);
 	}
 }
@@ -150,8 +151,9 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
 	return events;
 }
 
-static long window_size(struct tty *t, unsigned int cmd, struct user_winsize user)
+long tty_window_size(struct tty *t, unsigned int cmd, u64 arg)
 {
+	struct user_winsize user = {.uaddr = arg};
 	struct winsize ws;
 	bool changed;
 	int err;
@@ -169,11 +171,8 @@ static long window_size(struct tty *t, unsigned int cmd, struct user_winsize use
 	changed = memcmp(&ws, &t->winsize, sizeof(ws)) != 0;
 	t->winsize = ws;
 	mutex_unlock(&t->lock);
-	if (changed) {
+	if (changed)
 		jobctl_signal_foreground(t, SIGWINCH);
-		if (t->ops->resized)
-			t->ops->resized(t);
-	}
 	return 0;
 }
 
@@ -255,7 +254,7 @@ static long tty_ioctl(struct file *f, unsigned int cmd, u64 arg)
 	switch (cmd) {
 	case TIOCGWINSZ:
 	case TIOCSWINSZ:
-		return window_size(t, cmd, (struct user_winsize){.uaddr = arg});
+		return tty_window_size(t, cmd, arg);
 	case TIOCSTI:
 		return fake_input(t, (struct user_bytes){.uaddr = arg});
 	case TIOCINQ:

@@ -256,7 +256,7 @@ static ssize_t vport_read(struct file *f, struct io_iter *to, loff_t *pos)
 		if (!rx_ready(p)) {
 			if (f->flags & O_NONBLOCK)
 				return -EAGAIN;
-			err = wait_event_interruptible(p->readable, rx_ready(p));
+			err = wait_event_interruptible(&p->readable, rx_ready(p));
 			if (err)
 				return err;
 		}
@@ -322,7 +322,7 @@ static int tx_wait(struct vport *p, bool nonblock)
 {
 	if (tx_done(p))
 		return 0;
-	return nonblock ? -EAGAIN : wait_event_interruptible(p->writable, tx_done(p));
+	return nonblock ? -EAGAIN : wait_event_interruptible(&p->writable, tx_done(p));
 }
 
 static ssize_t tx_send_locked(struct vport *p, struct io_iter *from, bool nonblock)
@@ -432,7 +432,7 @@ size_t hvc_write(const char *data, size_t len)
 	while (done < len) {
 		size_t n = MIN(len - done, (size_t)TX_SIZE);
 
-		wait_event(p->writable, tx_done(p));
+		wait_event(&p->writable, tx_done(p));
 		memcpy(p->tx_data, data + done, n);
 		if (tx_start(p, n))
 			break;

@@ -1,7 +1,7 @@
 /*
  * virtio over MMIO (virtio 1.2, section 4.2), as QEMU's microvm and Firecracker offer it. Devices
- * are described in the ACPI namespace (hardware id LNRO0005) or on the kernel command line
- * (virtio_mmio.device=SIZE@BASE:IRQ). Registers are read through an uncached mapping.
+ * are described in the ACPI namespace (hardware id LNRO0005). Registers are read through an
+ * uncached mapping.
  */
 #include <boot/boot_info.h>
 #include <boot/init.h>
@@ -15,6 +15,7 @@
 
 #define MMIO_MAGIC 0x74726976 /* "virt" */
 #define MMIO_REGISTERS 0x200
+#define MMIO_DEVICES_MAX 32
 
 struct mmio_device {
 	struct virtio_device dev;
@@ -147,15 +148,16 @@ static void mmio_probe(struct paddr base, u32 gsi, enum irq_trigger trigger)
 	virtio_device_add(&m->dev);
 }
 
-static void mmio_probe_acpi(void *ctx, const struct acpi_device *dev)
-{
-	(void)ctx;
-	mmio_probe(PADDR(dev->mmio_base), dev->gsi, dev->trigger);
-}
-
 static int virtio_mmio_init(void)
 {
-	acpi_for_each_device("LNRO0005", mmio_probe_acpi, NULL);
+	static struct acpi_mmio_device found[MMIO_DEVICES_MAX];
+	u32 n = acpi_find_devices("LNRO0005", found, MMIO_DEVICES_MAX);
+
+	for (u32 i = 0; i < n; i++)
+		mmio_probe(PADDR(found[i].address), found[i].gsi,
+			   !found[i].level	 ? IRQ_EDGE
+			   : found[i].active_low ? IRQ_LEVEL_LOW
+						 : IRQ_LEVEL_HIGH);
 	return 0;
 }
 INIT_CALL(INIT_DEVICE, virtio_mmio_init);

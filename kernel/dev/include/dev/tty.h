@@ -31,10 +31,9 @@ struct tty_ops {
 	size_t (*pending_output)(struct tty *t);
 	/* Room became free in the input buffer. */
 	void (*unthrottle)(struct tty *t);
-	/* The window size changed (pty: the other side hears of it, too). */
-	void (*resized)(struct tty *t);
 	long (*ioctl)(struct tty *t, unsigned int cmd, u64 arg); /* -ENOIOCTLCMD: not mine */
 	void (*last_close)(struct tty *t);
+	void (*freed)(struct tty *t); /* the last reference is gone */
 };
 #define ENOIOCTLCMD 515
 

@@ -21,8 +21,8 @@ struct CAPABILITY("mutex") mutex {
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_lock(struct mutex *m) ACQUIRES(*m);
 /* -ERESTARTSYS when a fatal signal came first. */
-int mutex_lock_killable(struct mutex *m) __must_check;
-int mutex_lock_interruptible(struct mutex *m) __must_check;
+int mutex_lock_killable(struct mutex *m) __must_check TRY_ACQUIRES(false, *m);
+int mutex_lock_interruptible(struct mutex *m) __must_check TRY_ACQUIRES(false, *m);
 bool mutex_trylock(struct mutex *m) __must_check TRY_ACQUIRES(true, *m);
 /* A second mutex of the same rank; the caller documents the order. */
 void mutex_lock_nested(struct mutex *m) ACQUIRES(*m);
@@ -43,7 +43,7 @@ void rwsem_read_lock(struct rwsem *s) ACQUIRES_SHARED(*s);
 bool rwsem_read_trylock(struct rwsem *s) __must_check;
 void rwsem_read_unlock(struct rwsem *s) RELEASES_SHARED(*s);
 void rwsem_write_lock(struct rwsem *s) ACQUIRES(*s);
-int rwsem_write_lock_killable(struct rwsem *s) __must_check;
+int rwsem_write_lock_killable(struct rwsem *s) __must_check TRY_ACQUIRES(false, *s);
 void rwsem_write_lock_nested(struct rwsem *s) ACQUIRES(*s);
 void rwsem_write_unlock(struct rwsem *s) RELEASES(*s);
 /* Turns the write lock into a read lock without letting a writer in between. */

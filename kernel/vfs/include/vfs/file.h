@@ -204,6 +204,10 @@ struct file *fd_table_file_get(struct fd_table *t, u32 fd);
 /* First open descriptor >= *fd; false at the end. */
 bool fd_table_next(struct fd_table *t, u32 *fd);
 
+/* Directory entry types of getdents64(2): a mode's S_IFMT bits, shifted. */
+enum { DT_UNKNOWN = 0, DT_FIFO = 1, DT_CHR = 2, DT_DIR = 4, DT_BLK = 6, DT_REG = 8, DT_LNK = 10,
+       DT_SOCK = 12 };
+
 struct dir_context {
 	loff_t pos;
 	/* False: the buffer is full, stop. type DT_*. */
