@@ -79,6 +79,11 @@ void sched_finish_switch(struct task *prev);
 /* current->state = state with a full barrier, before testing what is waited for. */
 void sched_set_state(u32 state);
 
+/* The scheduler's event on this CPU (timer_slice_arm) is due. Hard-interrupt context, no locks. */
+void sched_tick(u64 now);
+/* The current process has got CPU timers: makes sure that this CPU ticks. Process context. */
+void sched_restart_tick(void);
+
 /* Interrupt-return hook of arch: kernel mode, count 0, reschedule wanted, interrupts disabled. */
 void preempt_schedule_irq(void);
 /* Marks this CPU for rescheduling. Interrupts disabled. */

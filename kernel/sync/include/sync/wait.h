@@ -6,6 +6,7 @@
 #pragma once
 
 #include <lib/list.h>
+#include <sched/sched.h>
 #include <sync/spinlock.h>
 
 struct task;

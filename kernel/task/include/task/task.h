@@ -16,6 +16,7 @@
 #include <sync/rcu.h>
 #include <sync/spinlock.h>
 #include <task/cred.h>
+#include <time/cpu_timer.h>
 #include <time/timer.h>
 
 struct mm;
@@ -148,6 +149,7 @@ struct process {
 	struct rlimit64 rlimits[RLIM_NLIMITS]; /* sighand to write; torn-free reads */
 	struct timer real_timer;         /* ITIMER_REAL and alarm */
 	u64 real_interval_ns;            /* sighand */
+	struct cpu_timers cpu_timers;    /* ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU */
 
 	/* Sums of exited threads, and of waited-for children. */
 	u64 utime_ns, stime_ns, child_utime_ns, child_stime_ns;   /* sighand */

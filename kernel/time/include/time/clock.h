@@ -14,7 +14,7 @@ struct timespec64 {
 struct clocksource {
 	const char *name;
 	u32 rating;              /* higher wins: kvmclock 400, tsc 300 (stable), hpet 200, pit/pm 100 */
-	u64 mask;                /* counter width */
+	u64 mask;                /* counter width: all ones below a power of two */
 	u64 freq_hz;
 	u64 (*read)(void);       /* any context, any CPU */
 };
@@ -29,6 +29,16 @@ void clock_set_realtime(u64 ns); /* settimeofday, clock_settime: wakes timers on
 /* Coarse seconds for inode times: current real time, cut to the clock tick as Linux does. */
 struct timespec64 clock_inode_time(void);
 
+/* The step of the COARSE clocks and of inode times. */
+#define CLOCK_COARSE_NS (4 * NSEC_PER_MSEC)
+
+/*
+ * Sleeps (interruptible) until the absolute time on CLOCK_MONOTONIC, or on CLOCK_REALTIME with every
+ * setting of the clock obeyed. 0 or -ERESTARTSYS. Process context.
+ */
+int clock_sleep_until(bool realtime, u64 deadline_ns) __must_check;
+/* The current source's name, for /sys and the boot log. */
+const char *clock_source_name(void);
 
 static inline struct timespec64 ns_to_timespec(u64 ns)
 {

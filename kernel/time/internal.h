@@ -1,0 +1,28 @@
+/* Private to time/. */
+#pragma once
+
+#include <time/clock.h>
+#include <uapi/user_types.h>
+
+u64 clock_monotonic_coarse(void);
+/* Keeps a counter that wraps folded into the clock; nothing to do for a 64-bit one. */
+void clock_start_folding(void);
+
+/* Sleeps once, interruptible, until the monotonic time, a wake-up or a signal (-ERESTARTSYS). */
+int sleep_until(u64 deadline_ns) __must_check;
+
+/* Dynamic ids: CPU-time clocks of processes and threads, as clock_getcpuclockid(3) builds them. */
+#define CPU_CLOCK_PID(id)        (~((id) >> 3))
+#define CPU_CLOCK_PER_THREAD(id) ((id) & 4)
+#define CPU_CLOCK_KIND(id)       ((id) & 3)
+enum { CPU_CLOCK_PROF, CPU_CLOCK_VIRT, CPU_CLOCK_SCHED, CPU_CLOCK_FD };
+
+/* The time of a CPU clock (fixed or dynamic id). 0 or -EINVAL when there is no such thread. */
+int cpu_clock_read(int id, u64 *ns) __must_check;
+
+/* The common end of clock_settime and settimeofday. 0, -EINVAL or -EPERM. */
+int realtime_set_checked(const struct timespec64 *ts) __must_check;
+
+struct process;
+/* Starts or stops the counters as the timers and the limit demand. siglock held. */
+void cpu_timers_update_locked(struct process *p);
