@@ -350,19 +350,19 @@ bool irq_from_user_mode(void)
 void interrupt_from_user(struct regs *regs, u32 vector)
 {
 	regs->orig_rax = (u64)-1;
-	this_cpu_add(preempt_count, HARDIRQ_OFFSET);
+	hardirq_enter();
 	this_cpu_write(interrupted_user, true);
 	irq_dispatch(vector);
 	this_cpu_write(interrupted_user, false);
-	this_cpu_add(preempt_count, -HARDIRQ_OFFSET);
+	hardirq_exit();
 }
 
 void interrupt_from_kernel(struct regs *regs, u32 vector)
 {
 	(void)regs;
-	this_cpu_add(preempt_count, HARDIRQ_OFFSET);
+	hardirq_enter();
 	irq_dispatch(vector);
-	this_cpu_add(preempt_count, -HARDIRQ_OFFSET);
+	hardirq_exit();
 	if (unlikely(this_cpu_read(preempt_count) == 0))
 		preempt_schedule_irq();
 }

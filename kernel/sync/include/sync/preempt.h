@@ -49,8 +49,6 @@ static inline bool in_hardirq(void)
 	return this_cpu_read(preempt_count) & HARDIRQ_MASK;
 }
 
-/* True while the interrupt that is being handled came from user mode; see sched/account.c. */
-DECLARE_PER_CPU(u8, irq_from_user);
 DECLARE_PER_CPU(u8, rcu_idling);
 void rcu_idle_exit(void);
 
@@ -58,10 +56,9 @@ void rcu_idle_exit(void);
  * Around every hardware interrupt's handler, interrupts disabled; arch's entry calls them. An idle
  * CPU counts as a reader again from here until its idle loop comes round.
  */
-static inline void hardirq_enter(bool from_user)
+static inline void hardirq_enter(void)
 {
 	this_cpu_add(preempt_count, HARDIRQ_OFFSET);
-	this_cpu_write(irq_from_user, from_user);
 	if (unlikely(this_cpu_read(rcu_idling)))
 		rcu_idle_exit();
 }
