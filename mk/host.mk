@@ -62,6 +62,21 @@ $(B)/root.cpio: $(HOST)/mkroot $(B)/init tools/mkroot/mkroot.sh $(wildcard tools
 
 -include $(TOOL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MKROOT_OBJ:.o=.d)
 
+# make run [CMD='shell command'] [RUN_OPTIONS='--cpus 2 …']
+.PHONY: run
+run: all
+	$(Q)$(B)/gatehouse run $(if $(KERNEL),--kernel $(KERNEL)) $(RUN_OPTIONS) -- \
+		$(if $(CMD),sh -c "$$CMD")
+override export CMD := $(value CMD)
+
+PREFIX ?= /usr/local
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/gatehouse
+	install $(B)/gatehouse $(DESTDIR)$(PREFIX)/bin
+	install $(B)/init $(DESTDIR)$(PREFIX)/lib/gatehouse
+	install -m 644 $(B)/root.cpio $(B)/gatehouse.elf $(DESTDIR)$(PREFIX)/lib/gatehouse
+
 # Tests of the command, on the kernel that GATEHOUSE_TEST_KERNEL names (default: Gatehouse's).
 $(B)/tests/tool/pty_drive: tests/tool/pty_drive.c
 	@mkdir -p $(@D)

@@ -400,7 +400,9 @@ send \x1a
 expect topped
 send jobs\r
 expect sleep 100
-send kill -9 %1; wait; exit 0\r'
+send kill -9 %1\r
+hold 500
+send exit 0\rexit 0\r'
 	equal status 0 $?
 }
 t_terminal_restored_after_timeout() {
