@@ -9,6 +9,7 @@
 #include <arch/entry.h>
 #include <arch/irq.h>
 #include <asm/siginfo.h>
+#include <dev/log.h>
 #include <lib/log.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -100,14 +101,19 @@ static void idt_build(void)
 	idt_built = true;
 }
 
-/* SMAP sites become 3-byte NOPs on a CPU that would not know the instruction. */
+/*
+ * SMAP sites become 3-byte NOPs on a CPU that would not know the instruction. Code has no writable
+ * mapping; one CPU runs, interrupts disabled, so write protection may be off for a moment.
+ */
 static void smap_patch_out(void)
 {
 	extern s32 __smap_sites_start[], __smap_sites_end[];
 	static const u8 nop3[3] = {0x0f, 0x1f, 0x00};
 
+	write_cr0(read_cr0() & ~(u64)CR0_WP);
 	for (s32 *site = __smap_sites_start; site < __smap_sites_end; site++)
-		memcpy(phys_to_virt(kernel_image_paddr((uptr)site + *site)), nop3, sizeof(nop3));
+		memcpy((void *)((uptr)site + *site), nop3, sizeof(nop3));
+	write_cr0(read_cr0() | CR0_WP);
 }
 
 /* The IDT of this CPU and its SYSCALL MSRs. Works before the allocators are up. */
@@ -142,19 +148,9 @@ bool ex_table_fixup(struct regs *regs)
 
 static __noreturn void die(const struct regs *r, u32 vector, u64 error)
 {
-	log_write(LOG_EMERG,
-		  "exception %u error %llx at %llx cr2 %llx\n"
-		  "rax %016llx rbx %016llx rcx %016llx rdx %016llx\n"
-		  "rsi %016llx rdi %016llx rbp %016llx rsp %016llx\n"
-		  "r8  %016llx r9  %016llx r10 %016llx r11 %016llx\n"
-		  "r12 %016llx r13 %016llx r14 %016llx r15 %016llx flags %llx\n",
-		  vector, error, r->rip, read_cr2(), r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi,
-		  r->rbp, r->rsp, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
-		  r->rflags);
-	arch_backtrace(r->rbp);
 	if (vector == VEC_DF && kernel_stack_guard_hit(read_cr2()))
-		panic("kernel stack overflow at %llx", r->rip);
-	panic("exception %u in kernel mode", vector);
+		panic_regs(r, "kernel stack overflow");
+	panic_regs(r, "exception %u, error code %llx", vector, error);
 }
 
 /* Takes the error code out of the system-call number's slot. */

@@ -52,6 +52,9 @@ u64 arch_cycles(void);
 
 /* Prints the call chain of the given frame (0: the caller's) to the log. */
 void arch_backtrace(uptr frame);
+/* Prints the register contents and the symbol at the instruction pointer to the log; for panic. */
+struct regs;
+void arch_show_regs(const struct regs *regs);
 
 /* Writes the text of /proc/cpuinfo for one CPU through emit(ctx, text). */
 void arch_cpuinfo(u32 cpu, void (*emit)(void *ctx, const char *text), void *ctx);

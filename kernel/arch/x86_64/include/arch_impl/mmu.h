@@ -14,7 +14,7 @@
 #define USER_TOP             0x7ffffffff000ULL
 #define DIRECT_MAP_START     0xffff888000000000UL
 #define KERNEL_VMALLOC_START 0xffffc90000000000UL
-#define KERNEL_VMALLOC_END   0xffffe90000000000UL
+#define KERNEL_VMALLOC_END   0xffffc98000000000UL /* one root entry */
 #define KERNEL_IMAGE_START   0xffffffff80000000UL
 
 /* Direct-map addresses only; kernel image symbols go through kernel_image_paddr. */

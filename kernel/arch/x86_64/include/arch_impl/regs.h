@@ -13,6 +13,7 @@ struct regs {
 
 static inline u64 regs_ip(const struct regs *r) { return r->rip; }
 static inline u64 regs_sp(const struct regs *r) { return r->rsp; }
+static inline uptr regs_frame(const struct regs *r) { return r->rbp; }
 static inline bool regs_user_mode(const struct regs *r) { return (r->cs & 3) == 3; }
 static inline long regs_syscall_nr(const struct regs *r) { return (long)r->orig_rax; }
 static inline void regs_set_syscall_nr(struct regs *r, long nr) { r->orig_rax = (u64)nr; }

@@ -1,7 +1,7 @@
 /* Per-CPU set-up steps, in the order in which boot and secondary CPUs run them. */
 #pragma once
 
-#include <lib/types.h>
+#include <arch/mmu.h>
 
 /* IDT and system-call MSRs. The GDT is loaded. */
 void traps_cpu_init(void);

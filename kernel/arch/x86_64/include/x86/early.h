@@ -1,0 +1,15 @@
+/* Before the kernel's own page tables and allocator: boot CPU only. */
+#pragma once
+
+#define EARLY_TABLES 64 /* enough for about 60 GiB without 1 GiB pages */
+
+#ifndef __ASSEMBLY__
+#include <lib/types.h>
+
+/* Physical memory through the boot tables, or NULL beyond the first GiB. */
+const void *early_phys(u64 pa, u64 size);
+/* Adds [start, end) to the direct map, rounded to 2 MiB. False: no tables left. Boot only. */
+bool early_map_direct(u64 start, u64 end);
+
+__noreturn void early_start(u64 start_info);
+#endif

@@ -1,0 +1,38 @@
+/* The port's steps of kernel_main. Boot CPU only. */
+#include <arch/cpu.h>
+#include <arch/setup.h>
+#include <boot/root.h>
+#include <dev/acpi.h>
+#include <lib/compiler.h>
+#include <task/task.h>
+#include <x86/apic.h>
+#include <x86/cpu_init.h>
+#include <x86/image.h>
+#include <x86/paging.h>
+#include <x86/smp.h>
+
+void arch_traps_init(void)
+{
+	init_idle_task.kernel_stack = (uptr)boot_stack;
+	this_cpu_write(current_task, &init_idle_task);
+	traps_cpu_init();
+	fpu_cpu_init();
+}
+
+void arch_cpus_init(void)
+{
+	paging_init();
+	acpi_init();
+	apic_init();
+	lapic_cpu_init();
+	ioapic_init(acpi_platform());
+	smp_prepare();
+}
+
+void arch_for_each_boot_range(void (*free)(struct paddr start, struct paddr end))
+{
+	free(kernel_paddr(__init_text_start), kernel_paddr(__init_text_end));
+	free(kernel_paddr(__init_data_start), kernel_paddr(__init_data_end));
+	if ((uptr)embedded_root_end > (uptr)embedded_root_start)
+		free(kernel_paddr(embedded_root_start), kernel_paddr(embedded_root_end));
+}

@@ -1,0 +1,4 @@
+module := dev
+uses := lib arch boot sync mm task time
+srcs := log.c panic.c ksyms.c acpi/acpi.c serial/serial.c
+$(eval $(register_module))
