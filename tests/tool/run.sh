@@ -222,7 +222,7 @@ t_output_appears_at_once() {
 
 t_environment() {
 	equal environment 'A=1 B=x=y' \
-		"$(g --env A=0 --env A=1 --env=B=x=y env </dev/null | grep '^[AB]=' | tail -n 2 | xargs)"
+		"$(g --env A=0 --env=B=x=y --env A=1 env </dev/null | grep '^[AB]=' | xargs)"
 }
 t_default_environment() {
 	g env </dev/null | sort >"$work/out"
@@ -284,6 +284,11 @@ t_root_archive() {
 	(cd "$work/root" && find . | cpio -o -H newc --quiet) >"$work/root.cpio"
 	equal answer "$root_answer" "$(g --root "$work/root.cpio" -- /bin/sh -c "$root_script" </dev/null)"
 }
+t_root_with_files_in_tmp() {
+	make_root "$work/root"
+	mkdir "$work/root/tmp" && echo kept >"$work/root/tmp/file"
+	equal content kept "$(g --root "$work/root" -- /bin/busybox cat /tmp/file </dev/null)"
+}
 t_root_keeps_owners_and_devices() {
 	[ "$(id -u)" -eq 0 ] || { echo '    not root: owners cannot be made'; return 0; }
 	make_root "$work/root"
@@ -327,6 +332,20 @@ t_signal_before_the_program_runs() {
 	kill -TERM $pid
 	wait $pid
 	equal status 143 $?
+}
+t_stops_and_continues() {
+	# shellcheck disable=SC2086
+	"$tool" run --timeout 60 $kernel $options -- sh -c 'sleep 1; exit 8' </dev/null &
+	pid=$!
+	sleep 0.3
+	child=$(cat "/proc/$pid/task/$pid/children")
+	kill -TSTP $pid
+	sleep 0.3
+	equal states 'T T' "$(awk '{print $3}' "/proc/$pid/stat" "/proc/${child%% *}/stat" | xargs)"
+	verdict=$?
+	kill -CONT $pid
+	wait $pid
+	equal status 8 $? && return $verdict
 }
 t_qemu_dies_with_the_command() {
 	# shellcheck disable=SC2086

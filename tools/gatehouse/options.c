@@ -61,6 +61,14 @@ static void take_env(struct run_options *options, const char *value)
 
 	if (!equals || equals == value)
 		die("--env '%s': give it as NAME=VALUE", value);
+	/* A program's getenv finds the first of two: the last one given replaces the others. */
+	size_t name_len = (size_t)(equals - value) + 1;
+	for (size_t i = 0; i < options->nr_env; i++) {
+		if (strncmp(options->env[i], value, name_len) == 0) {
+			options->env[i] = value;
+			return;
+		}
+	}
 	list_add(&options->env, &options->nr_env, value);
 }
 

@@ -145,8 +145,7 @@ static const char *env_get(const struct config *config, const char *name)
 {
 	size_t len = strlen(name);
 
-	/* The last one counts, as a shell would have it. */
-	for (size_t i = config->nr_env; i-- > 0;) {
+	for (size_t i = 0; i < config->nr_env; i++) {
 		if (strncmp(config->envp[i], name, len) == 0 && config->envp[i][len] == '=')
 			return config->envp[i] + len + 1;
 	}

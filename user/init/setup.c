@@ -5,6 +5,7 @@
  * run, because the program would meet it later in a stranger form.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,23 +22,39 @@ struct mount_entry {
 	const char *target;
 	unsigned long flags;
 	const char *options;
+	bool if_empty; /* leave the directory alone if the root brought files in it */
 };
 
-static const struct mount_entry devices = { "devtmpfs", "/dev", MS_NOSUID, "mode=0755" };
+static const struct mount_entry devices = { "devtmpfs", "/dev", MS_NOSUID, "mode=0755", false };
 
 static const struct mount_entry system_mounts[] = {
-	{ "proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL },
-	{ "sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL },
-	{ "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=0620,ptmxmode=0666" },
-	{ "tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777" },
-	{ "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755" },
-	{ "tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777" },
+	{ "proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL, false },
+	{ "sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL, false },
+	{ "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=0620,ptmxmode=0666", false },
+	{ "tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", false },
+	{ "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755", true },
+	{ "tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777", true },
 };
+
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	bool empty = true;
+
+	while (dir && empty && (entry = readdir(dir)) != NULL)
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (dir)
+		closedir(dir);
+	return empty;
+}
 
 static void mount_one(const struct mount_entry *entry)
 {
 	if (mkdir(entry->target, 0755) < 0 && errno != EEXIST)
 		fail(errno, "cannot make %s", entry->target);
+	if (entry->if_empty && !is_empty(entry->target))
+		return;
 	if (mount(entry->type, entry->target, entry->type, entry->flags, entry->options) == 0)
 		return;
 	/* EBUSY: Linux may have mounted devtmpfs itself. */
