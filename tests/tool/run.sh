@@ -5,8 +5,9 @@
 #   GATEHOUSE_TEST_KERNEL   kernel image to run on (default: Gatehouse's)
 #   GATEHOUSE_TEST_OPTIONS  more options for each run, such as "--machine q35 --cpus 2"
 # A test prints what is wrong and returns non-zero. The last line reads "N passed, N failed".
+# shellcheck disable=SC2086,SC2016 # $kernel and $options are lists; guest scripts expand in the guest
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 tool=$PWD/build/gatehouse
 drive=$PWD/build/tests/tool/pty_drive
 kernel=${GATEHOUSE_TEST_KERNEL:+--kernel $GATEHOUSE_TEST_KERNEL}
@@ -19,7 +20,6 @@ trap 'exit 130' INT TERM
 
 # A run on the kernel under test; never longer than a minute.
 g() {
-	# shellcheck disable=SC2086 # words of a list
 	timeout -k 5 90 "$tool" run --timeout 60 $kernel $options "$@"
 }
 
@@ -145,7 +145,6 @@ t_status_125_user_unknown() { one_line_error 125 "'nosuchuser'" g --user nosuchu
 t_status_125_group_unknown() { one_line_error 125 "'nosuchgroup'" g --user root:nosuchgroup true; }
 t_status_124_timeout() {
 	start=$(date +%s)
-	# shellcheck disable=SC2086
 	timeout -k 5 60 "$tool" run $kernel $options --timeout 5 -- sh -c 'echo before; sleep 50' \
 		</dev/null >"$work/out"
 	equal status 124 $? || return 1
@@ -302,7 +301,6 @@ t_root_keeps_owners_and_devices() {
 # Starts a guest script in the background, waits for its "ready", sends a signal to the command.
 signalled() { # SIGNAL SCRIPT
 	: >"$work/out"
-	# shellcheck disable=SC2086
 	"$tool" run --timeout 60 $kernel $options -- sh -c "$2" </dev/null >"$work/out" &
 	pid=$!
 	tries=0
@@ -325,7 +323,6 @@ t_signal_kills_the_program() {
 	equal status 143 $?
 }
 t_signal_before_the_program_runs() {
-	# shellcheck disable=SC2086
 	"$tool" run --timeout 60 $kernel $options -- sleep 100 </dev/null &
 	pid=$!
 	sleep 0.02
@@ -334,7 +331,6 @@ t_signal_before_the_program_runs() {
 	equal status 143 $?
 }
 t_stops_and_continues() {
-	# shellcheck disable=SC2086
 	"$tool" run --timeout 60 $kernel $options -- sh -c 'sleep 1; exit 8' </dev/null &
 	pid=$!
 	sleep 0.3
@@ -348,7 +344,6 @@ t_stops_and_continues() {
 	equal status 8 $? && return $verdict
 }
 t_qemu_dies_with_the_command() {
-	# shellcheck disable=SC2086
 	"$tool" run --timeout 60 $kernel $options -- sleep 100 </dev/null &
 	pid=$!
 	sleep 1
@@ -361,7 +356,6 @@ t_qemu_dies_with_the_command() {
 	[ ! -d "/proc/$child" ] || grep -q '^State:.Z' "/proc/$child/status" || fail 'QEMU lives on'
 }
 t_killed_qemu_is_reported() {
-	# shellcheck disable=SC2086
 	"$tool" run --timeout 60 $kernel $options -- sleep 100 </dev/null 2>"$work/err" &
 	pid=$!
 	sleep 1
@@ -378,7 +372,6 @@ on_terminal() { # SCRIPT CMD...: drives the command on a terminal of 33 rows and
 	script=$1
 	shift
 	printf '%s\n' "$script" >"$work/script"
-	# shellcheck disable=SC2086
 	timeout -k 5 120 "$drive" 33 101 "$work/script" \
 		"$tool" run --timeout 90 $kernel $options -- "$@" >"$work/out" 2>"$work/err"
 }
@@ -426,7 +419,6 @@ send exit 0\rexit 0\r'
 }
 t_terminal_restored_after_timeout() {
 	printf 'expect ready\n' >"$work/script"
-	# shellcheck disable=SC2086
 	"$drive" 24 80 "$work/script" "$tool" run --timeout 6 $kernel $options -- \
 		sh -c 'echo ready; sleep 100' >"$work/out" 2>"$work/err"
 	equal status 124 $?
