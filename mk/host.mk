@@ -83,6 +83,13 @@ $(B)/tests/tool/pty_drive: tests/tool/pty_drive.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(HOST_CFLAGS) -pie -o $@ $< -lutil
 
+UNIT_SRC := tests/tool/unit.c $(addprefix tools/gatehouse/,channel.c cpio.c error.c stream.c)
+$(B)/tests/tool/unit: $(UNIT_SRC) $(wildcard tools/gatehouse/*.h) user/init/control.h
+	@mkdir -p $(@D)
+	$(call say,CC,tests/tool/unit.c)
+	$(Q)$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -Iuser/init -Itools/gatehouse -o $@ $(UNIT_SRC) -lcmocka
+
 .PHONY: test-tool
-test-tool: host $(B)/tests/tool/pty_drive
+test-tool: host $(B)/tests/tool/pty_drive $(B)/tests/tool/unit
 	$(Q)tests/tool/run.sh

@@ -51,6 +51,12 @@ wrong_use() { # TEXT OPTION...
 	one_line_error 125 "$text" "$tool" run "$@" -- true
 }
 
+# --- units -----------------------------------------------------------------------------------
+
+t_unit_tests() {
+	build/tests/tool/unit >"$work/out" 2>&1 || fail "$(cat "$work/out")"
+}
+
 # --- wrong use -------------------------------------------------------------------------------
 
 t_no_subcommand() { one_line_error 125 'gatehouse run' "$tool"; }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,6 +37,7 @@ static void sink_open(struct outflow *flow, int fd)
 	} else if (S_ISFIFO(st.st_mode) || isatty(fd)) {
 		char *path = format_text("/proc/self/fd/%d", fd);
 		int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		free(path);
 		if (own >= 0) {
 			flow->to = own;
 			flow->kind = SINK_NONBLOCKING;
