@@ -40,6 +40,7 @@
 struct session {
 	const struct machine *machine;
 	bool terminal;
+	bool is_linux;
 	struct channel channel;
 	struct inflow in;
 	struct outflow out, err;
@@ -162,13 +163,15 @@ static bool wants_kernel_log(const struct run_options *options)
 }
 
 static void session_init(struct session *s, const struct machine *machine,
-			 const struct run_options *options, const struct machine_streams *streams)
+			 const struct run_options *options, const struct boot_files *files,
+			 const struct machine_streams *streams)
 {
 	uint64_t now = now_ns();
 	sigset_t set;
 
 	s->machine = machine;
 	s->terminal = streams->terminal;
+	s->is_linux = files->is_linux;
 	s->deadline_ns = options->timeout_ns ? now + options->timeout_ns : UINT64_MAX;
 	s->finish_ns = s->broken_ns = UINT64_MAX;
 	make_end_mark(s->end_mark);
@@ -321,10 +324,13 @@ static void read_control(struct session *s)
 		on_frame(s, &frame, payload);
 }
 
-/* A reader that went away kills the writer, as a local pipe would. */
+/*
+ * A reader that went away kills the writer, as a local pipe would. Gatehouse does so itself when the
+ * host closes a port; on Linux a write to such a port waits for ever.
+ */
 static void check_broken(struct session *s)
 {
-	if (s->ended || s->broken_ns != UINT64_MAX || !(s->out.broken || s->err.broken))
+	if (!s->is_linux || s->ended || s->broken_ns != UINT64_MAX || !(s->out.broken || s->err.broken))
 		return;
 	send_signal(s, SIGPIPE, true);
 	s->broken_ns = now_ns() + BROKEN_PIPE_NS;
@@ -416,8 +422,7 @@ int session_run(const struct machine *machine, const struct run_options *options
 	struct session *s = &session;
 	struct pollfd slots[NR_SLOTS];
 
-	(void)files;
-	session_init(s, machine, options, streams);
+	session_init(s, machine, options, files, streams);
 	while (!session_over(s)) {
 		channel_flush(&s->channel);
 		want(s, slots);

@@ -18,6 +18,7 @@
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 #include <mm/slab.h>
+#include <signal/signal.h>
 #include <sync/mutex.h>
 #include <task/task.h>
 #include <vfs/chrdev.h>
@@ -42,6 +43,7 @@ struct vport {
 	u32 id;                      /* const */
 	bool present, is_console;    /* set during the control dialogue */
 	bool host_open;              /* lock */
+	bool host_left;              /* lock: the host closed what it had opened, for good */
 	bool guest_open;             /* lock */
 	struct spinlock lock;        /* LOCK_RANK_DEVICE */
 	struct virtqueue *rx, *tx;   /* lock */
@@ -97,6 +99,7 @@ static void port_host_open(struct vport *p, bool open)
 {
 	u64 flags = spin_lock_irqsave(&p->lock);
 
+	p->host_left = p->host_left || (p->host_open && !open);
 	p->host_open = open;
 	spin_unlock_irqrestore(&p->lock, flags);
 	wake_up_all(&p->readable);
@@ -317,12 +320,30 @@ static int tx_start(struct vport *p, size_t len)
 	return err;
 }
 
-/* The device usually takes the data while it is being told; else this sleeps until it has. */
+/*
+ * The device usually takes the data while it is being told; else this sleeps until it has. A host
+ * that left takes nothing more: QEMU then keeps the buffer in flight for ever.
+ */
+static bool tx_over(struct vport *p)
+{
+	return tx_done(p) || READ_ONCE(p->host_left);
+}
+
 static int tx_wait(struct vport *p, bool nonblock)
 {
-	if (tx_done(p))
+	if (tx_over(p))
 		return 0;
-	return nonblock ? -EAGAIN : wait_event_interruptible(&p->writable, tx_done(p));
+	return nonblock ? -EAGAIN : wait_event_interruptible(&p->writable, tx_over(p));
+}
+
+/* As a pipe without a reader: the signal, and the error for who ignores it. */
+static ssize_t vport_hung_up(void)
+{
+	siginfo_t info;
+
+	siginfo_user(&info, SIGPIPE);
+	signal_send_task(current, SIGPIPE, &info);
+	return -EPIPE;
 }
 
 static ssize_t tx_send_locked(struct vport *p, struct io_iter *from, bool nonblock)
@@ -332,6 +353,8 @@ static ssize_t tx_send_locked(struct vport *p, struct io_iter *from, bool nonblo
 
 	if (err)
 		return err;
+	if (READ_ONCE(p->host_left))
+		return vport_hung_up();
 	n = io_copy_from(from, p->tx_data, MIN(io_count(from), (u64)TX_SIZE));
 	if (!n)
 		return -EFAULT;
@@ -378,6 +401,8 @@ static u32 vport_poll(struct file *f, struct poll_table *pt)
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (!READ_ONCE(p->host_open))
 		events |= EPOLLHUP;
+	if (READ_ONCE(p->host_left))
+		events |= EPOLLERR;
 	return events;
 }
 
