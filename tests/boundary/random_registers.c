@@ -1,0 +1,130 @@
+/*
+ * Calls every number with random and with chosen hostile register sets, as a user and, where that
+ * cannot end the machine by itself, as root. The claim: the machine goes on. Children that die,
+ * hang or wreck themselves are expected; only inside a virtual machine.
+ */
+#include "attack.h"
+
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+enum { LAST = 470 };
+
+/* Ends or blinds the machine when root asks for it, as it should; or kills the tests at random. */
+static const short root_spares[] = {
+	SYS_reboot, SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
+	SYS_kexec_load, SYS_kexec_file_load, SYS_init_module, SYS_finit_module, SYS_delete_module,
+	SYS_pivot_root, SYS_chroot, SYS_mount, SYS_umount2, SYS_swapon, SYS_swapoff, SYS_vhangup,
+	SYS_ioperm, SYS_iopl, SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime,
+	SYS_pidfd_send_signal, SYS_process_vm_writev, SYS_ptrace, SYS_bpf, SYS_syslog,
+	SYS_setpriority, SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr,
+	SYS_sched_setaffinity, SYS_prlimit64, SYS_setpgid, SYS_move_mount, SYS_open_tree,
+	SYS_mount_setattr, SYS_acct, SYS_process_madvise, 448 /* process_mrelease */, SYS_quotactl,
+	SYS_ioprio_set, SYS_migrate_pages, SYS_move_pages, SYS_perf_event_open, SYS_setns,
+	SYS_sethostname, SYS_setdomainname, SYS_sync, SYS_userfaultfd,
+};
+
+static u64 page_rw, page_ro, edge;
+
+static void set_up(void)
+{
+	char *m = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(m != MAP_FAILED);
+	page_rw = (u64)m;
+	page_ro = (u64)m + 4096;
+	edge = (u64)m + 3 * 4096 - 3;
+	CHECK_OK(mprotect(m + 4096, 4096, PROT_READ));
+	CHECK_OK(munmap(m + 3 * 4096, 4096));
+}
+
+static u64 pick(u64 *state)
+{
+	u64 r = next_random(state), values[] = {
+		0, 1, 2, 3, 4, 5, 7, 8, 16, 64, 4096, 65536, page_rw, page_rw + 8, page_rw + 1, page_ro,
+		edge, ~0ull, ~1ull, -100ull, INT32_MAX, 1ull << 31, 1ull << 32, INT64_MAX, 1ull << 63,
+		0xffff800000000000, 0xffffffff81000000, 0x800000000000, 0x7ffffffff000, 8, r >> 60,
+		r >> 48, r >> 32, r, r & 0xfff, 1ull << (r % 64), (1ull << (r % 64)) - 1,
+	};
+
+	return values[next_random(state) % ARRAY_SIZE(values)];
+}
+
+static bool in_list(long nr, const short *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == nr)
+			return true;
+	return false;
+}
+
+/* In a child that it may ruin: rounds calls of one number. */
+_Noreturn static void sweep_number(long nr, u64 seed, int rounds)
+{
+	u64 state = seed;
+	pid_t self = syscall(SYS_gettid);
+	struct rlimit procs = { 20, 20 }, mem = { 64 << 20, 64 << 20 }, files = { 64, 64 }, size = { 1 << 20, 1 << 20 };
+
+	setpgid(0, 0);
+	setrlimit(RLIMIT_AS, &mem);
+	setrlimit(RLIMIT_NPROC, &procs);
+	setrlimit(RLIMIT_NOFILE, &files);
+	setrlimit(RLIMIT_FSIZE, &size);
+	alarm(2);
+	for (int i = 0; i < rounds; i++) {
+		u64 a[6];
+
+		for (int k = 0; k < 6; k++)
+			a[k] = pick(&state);
+		syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+		if (syscall(SYS_gettid) != self) /* a child or thread by accident */
+			syscall(SYS_exit, 0);
+	}
+	_exit(0);
+}
+
+static void sweep(bool as_root, u64 seed)
+{
+	for (long nr = 0; nr <= LAST; nr++) {
+		pid_t pid, leader = getpid();
+		int status;
+
+		if (nr == SYS_rt_sigreturn && as_root)
+			continue;
+		if (as_root && in_list(nr, root_spares, ARRAY_SIZE(root_spares)))
+			continue;
+		pid = test_fork();
+		if (pid == 0) {
+			if (!as_root)
+				become(31337, 31337);
+			sweep_number(nr, (seed ^ nr * 0x9e3779b97f4a7c15ull) | 1, SCALE(40, 10000));
+		}
+		for (int ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms++) {
+			if (ms == 250) {
+				kill(-pid, SIGKILL);
+				kill(pid, SIGKILL);
+			}
+			if (ms > 8000)
+				FAIL("call %ld: child cannot be killed", nr);
+			sleep_ms(1);
+		}
+		kill(-pid, SIGKILL);
+		while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+			;
+		CHECK_EQ(getpid(), leader);
+	}
+}
+
+TEST_LIMIT(as_a_user, 600)
+{
+	VM_ONLY;
+	set_up();
+	sweep(false, 0x1234567);
+}
+
+TEST_LIMIT(as_root, 600)
+{
+	VM_ONLY;
+	set_up();
+	sweep(true, 0x7654321);
+}
