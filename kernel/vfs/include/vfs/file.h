@@ -36,8 +36,9 @@ struct file {
 	struct mutex pos_lock;        /* LOCK_RANK_FILE_POS */
 	struct spinlock spin;         /* LOCK_RANK_FILE: flags, owner */
 	struct cred const *cred;      /* const: the opener's */
-	s32 owner_pid;                /* F_SETOWN; spin */
-	s32 owner_sig;
+	s32 owner_pid;                /* F_SETOWN: who gets SIGIO, 0: nobody; spin */
+	s32 owner_sig;                /* F_SETSIG; spin */
+	u32 owner_type;               /* F_OWNER_*; spin */
 	void *private;                /* the implementation's */
 	union {
 		struct task_work put_work; /* deferred release, once the last reference is gone */

@@ -84,6 +84,7 @@ struct inode {
 	u32 mode, uid, gid;             /* lock; torn-free reads */
 	u32 nlink;                      /* lock */
 	u32 flags;                      /* INODE_* */
+	u8 write_hint;                  /* F_SET_RW_HINT; torn-free */
 	u64 ino;                        /* const */
 	u64 rdev;                       /* const: devices */
 	u64 size;                       /* lock to change; torn-free reads */

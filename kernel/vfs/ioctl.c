@@ -1,0 +1,84 @@
+/* ioctl(2): what holds for every file is handled here, the rest goes to the file's operation. */
+#include <lib/errno.h>
+#include <linux/fs.h>
+#include <asm/ioctls.h>
+#include <syscall/table.h>
+
+#include "fd_table.h"
+
+static void set_flag(struct file *f, u32 flag, bool on)
+{
+	spin_lock(&f->spin);
+	WRITE_ONCE(f->flags, on ? f->flags | flag : f->flags & ~flag);
+	spin_unlock(&f->spin);
+}
+
+static long set_nonblocking(struct file *f, struct user_int arg)
+{
+	int on;
+
+	if (user_read(&on, arg))
+		return -EFAULT;
+	set_flag(f, O_NONBLOCK, on);
+	return 0;
+}
+
+/* SIGIO is not sent by any file here: turning it off is fine, turning it on is refused. */
+static long set_async(struct user_int arg)
+{
+	int on;
+
+	if (user_read(&on, arg))
+		return -EFAULT;
+	return on ? -ENOTTY : 0;
+}
+
+static long bytes_left(struct file *f, struct user_int arg)
+{
+	s64 left = (s64)READ_ONCE(f->inode->size) - READ_ONCE(f->pos);
+	int value = (int)left;
+
+	return user_write(arg, &value);
+}
+
+static long file_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct user_int int_arg = {.uaddr = arg};
+	int value;
+
+	switch (cmd) {
+	case FIONBIO:
+		return set_nonblocking(f, int_arg);
+	case FIOASYNC:
+		return set_async(int_arg);
+	case FIOQSIZE:
+		if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) && !S_ISLNK(f->inode->mode))
+			return -ENOTTY;
+		loff_t size = (loff_t)READ_ONCE(f->inode->size);
+
+		return user_write((struct user_loff){.uaddr = arg}, &size);
+	case FIGETBSZ:
+		value = (int)f->inode->sb->blocksize;
+		return value ? user_write(int_arg, &value) : -EINVAL;
+	case FIONREAD:
+		if (S_ISREG(f->inode->mode))
+			return bytes_left(f, int_arg);
+		break;
+	}
+	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
+}
+
+long sys_ioctl(int fd, u32 cmd, u64 arg)
+{
+	struct fd f = fd_get(fd);
+	long ret = 0;
+
+	if (!f.file)
+		return -EBADF;
+	if (cmd == FIOCLEX || cmd == FIONCLEX)
+		fd_set_cloexec((u32)fd, cmd == FIOCLEX);
+	else
+		ret = file_ioctl(f.file, cmd, arg);
+	fd_put(f);
+	return ret;
+}

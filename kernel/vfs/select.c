@@ -1,0 +1,187 @@
+/*
+ * select(2) and pselect6(2). The six bitmaps (asked and found, times read, write, exception) lie in
+ * one block, on the stack when there are few descriptors.
+ */
+#include <lib/bits.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <signal/signal.h>
+#include <syscall/table.h>
+
+#include "poll_wait.h"
+
+#define IN_BITS  (EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
+#define OUT_BITS (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
+#define EX_BITS  EPOLLPRI
+
+#define SETS         3
+#define INLINE_WORDS 4
+
+static const u32 set_bits[SETS] = {IN_BITS, OUT_BITS, EX_BITS};
+
+struct fd_sets {
+	u32 nr, words;
+	u64 *asked[SETS], *found[SETS];
+};
+
+/* One descriptor: the number of sets it is ready for, or -EBADF. */
+static int look_at(struct fd_sets *s, u32 fd, struct poll_wait *w)
+{
+	u64 bit = BIT(fd % 64);
+	u32 word = fd / 64, events = 0;
+	struct fd f = fd_get((int)fd);
+	int ready = 0;
+
+	if (!f.file)
+		return -EBADF;
+	for (int i = 0; i < SETS; i++)
+		if (s->asked[i][word] & bit)
+			events |= set_bits[i];
+	events = poll_file(f.file, w, events);
+	fd_put(f);
+	for (int i = 0; i < SETS; i++) {
+		if (s->asked[i][word] & bit && events & set_bits[i]) {
+			s->found[i][word] |= bit;
+			ready++;
+		}
+	}
+	return ready;
+}
+
+static long look_at_all(struct fd_sets *s, struct poll_wait *w)
+{
+	long ready = 0;
+
+	for (u32 word = 0; word < s->words; word++) {
+		u64 bits = s->asked[0][word] | s->asked[1][word] | s->asked[2][word];
+
+		for (; bits; bits &= bits - 1) {
+			int n = look_at(s, word * 64 + bit_lowest(bits), w);
+
+			if (n < 0)
+				return n;
+			ready += n;
+			if (n)
+				poll_wait_stop(w);
+		}
+	}
+	return ready;
+}
+
+static long select_until(struct fd_sets *s, u64 deadline_ns)
+{
+	struct poll_wait w __uninit;
+	bool over = !deadline_ns;
+	long ret;
+
+	poll_wait_init(&w, !over);
+	for (;;) {
+		ret = look_at_all(s, &w);
+		poll_wait_stop(&w);
+		if (ret)
+			break;
+		if (w.no_memory)
+			ret = -ENOMEM;
+		else if (signal_pending(current))
+			ret = -ERESTARTNOHAND;
+		if (ret || over)
+			break;
+		over = poll_wait_sleep(&w, deadline_ns) == -ETIME;
+	}
+	poll_wait_fini(&w);
+	return ret;
+}
+
+static int fetch_sets(struct fd_sets *s, const struct user_fd_set *user)
+{
+	for (int i = 0; i < SETS; i++) {
+		if (user_is_null(user[i]))
+			memset(s->asked[i], 0, s->words * sizeof(u64));
+		else if (user_read_bytes(s->asked[i], user_cast(bytes, user[i]),
+					 s->words * sizeof(u64)))
+			return -EFAULT;
+		memset(s->found[i], 0, s->words * sizeof(u64));
+		if (s->nr % 64) /* bits beyond nr do not count */
+			s->asked[i][s->words - 1] &= BIT(s->nr % 64) - 1;
+	}
+	return 0;
+}
+
+static int store_sets(const struct fd_sets *s, const struct user_fd_set *user)
+{
+	for (int i = 0; i < SETS; i++)
+		if (!user_is_null(user[i]) &&
+		    user_write_bytes(user_cast(bytes, user[i]), s->found[i], s->words * sizeof(u64)))
+			return -EFAULT;
+	return 0;
+}
+
+static u32 table_capacity(void)
+{
+	u32 capacity;
+
+	rcu_read_lock();
+	capacity = rcu_dereference(current->files->slots)->capacity;
+	rcu_read_unlock();
+	return capacity;
+}
+
+static long do_select(int nr, const struct user_fd_set *user, u64 deadline_ns)
+{
+	u64 inline_words[2 * SETS * INLINE_WORDS] __uninit;
+	u64 *block = inline_words;
+	struct fd_sets s;
+	long ret;
+
+	if (nr < 0)
+		return -EINVAL;
+	s.nr = MIN((u32)nr, table_capacity());
+	s.words = BITS_TO_WORDS(s.nr);
+	if (s.words > INLINE_WORDS) {
+		block = kvmalloc(2 * SETS * s.words * sizeof(u64), GFP_KERNEL);
+		if (!block)
+			return -ENOMEM;
+	}
+	for (u32 i = 0; i < SETS; i++) {
+		s.asked[i] = block + i * s.words;
+		s.found[i] = block + (SETS + i) * s.words;
+	}
+	ret = fetch_sets(&s, user);
+	if (!ret)
+		ret = select_until(&s, deadline_ns);
+	if (ret >= 0 && store_sets(&s, user))
+		ret = -EFAULT;
+	if (block != inline_words)
+		kvfree(block);
+	return ret;
+}
+
+long sys_select(int n, struct user_fd_set in, struct user_fd_set out, struct user_fd_set ex,
+		struct user_timeval timeout)
+{
+	const struct user_fd_set user[SETS] = {in, out, ex};
+	struct poll_timeout t;
+	long ret = poll_timeout_get(&t, timeout.uaddr, true);
+
+	return ret ? ret : poll_finish(&t, do_select(n, user, t.deadline_ns));
+}
+
+long sys_pselect6(int n, struct user_fd_set in, struct user_fd_set out, struct user_fd_set ex,
+		  struct user_timespec timeout, struct user_sigset_argpack sig)
+{
+	const struct user_fd_set user[SETS] = {in, out, ex};
+	struct sigset_argpack pack = {.size = sizeof(struct sigset)};
+	struct poll_timeout t;
+	long ret;
+
+	if (!user_is_null(sig) && user_read(&pack, sig))
+		return -EFAULT;
+	ret = poll_timeout_get(&t, timeout.uaddr, false);
+	if (ret)
+		return ret;
+	ret = signal_set_temporary_mask(pack.mask, pack.size);
+	if (ret)
+		return ret;
+	return poll_finish(&t, do_select(n, user, t.deadline_ns));
+}

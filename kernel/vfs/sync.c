@@ -1,0 +1,188 @@
+/*
+ * fsync and its relatives, fallocate, fadvise64, readahead. A file system whose data is memory has
+ * nothing to write back; one that has brings fsync and sync operations.
+ */
+#include <lib/errno.h>
+#include <linux/falloc.h>
+#include <linux/fadvise.h>
+#include <linux/fs.h>
+#include <signal/signal.h>
+#include <syscall/table.h>
+#include <vfs/file.h>
+
+static long sync_fd(int fd, bool data_only)
+{
+	struct fd f = fd_get(fd);
+	long ret = -EINVAL;
+
+	if (!f.file)
+		return -EBADF;
+	if (f.file->ops->fsync)
+		ret = f.file->ops->fsync(f.file, data_only);
+	fd_put(f);
+	return ret;
+}
+
+long sys_fsync(int fd)
+{
+	return sync_fd(fd, false);
+}
+
+long sys_fdatasync(int fd)
+{
+	return sync_fd(fd, true);
+}
+
+/* The mounts of the caller's namespace; a super block that is mounted twice is clean the second time. */
+long sys_sync(void)
+{
+	struct mount_ns *ns = current->mount_ns;
+	struct mount *m;
+
+	mutex_lock(&ns->lock);
+	list_for_each(m, &ns->mounts, ns_node)
+		if (m->sb->ops && m->sb->ops->sync)
+			m->sb->ops->sync(m->sb);
+	mutex_unlock(&ns->lock);
+	return 0;
+}
+
+long sys_syncfs(int fd)
+{
+	struct fd f = fd_get(fd);
+	const struct super_block *sb;
+	long ret = 0;
+
+	if (!f.file)
+		return -EBADF;
+	sb = f.file->inode->sb;
+	if (sb->ops && sb->ops->sync)
+		ret = sb->ops->sync(f.file->inode->sb);
+	fd_put(f);
+	return ret;
+}
+
+static long sync_range(struct file *f, loff_t offset, loff_t nbytes, u32 flags)
+{
+	u32 kind = f->inode->mode & S_IFMT;
+
+	if (flags & ~(u32)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+			   SYNC_FILE_RANGE_WAIT_AFTER))
+		return -EINVAL;
+	if (offset < 0 || offset + nbytes < 0 || offset + nbytes < offset)
+		return -EINVAL;
+	if (kind != S_IFREG && kind != S_IFBLK && kind != S_IFDIR && kind != S_IFLNK)
+		return -ESPIPE;
+	return f->ops->fsync && flags ? f->ops->fsync(f, true) : 0;
+}
+
+long sys_sync_file_range(int fd, loff_t offset, loff_t nbytes, u32 flags)
+{
+	struct fd f = fd_get(fd);
+	long ret;
+
+	if (!f.file)
+		return -EBADF;
+	ret = sync_range(f.file, offset, nbytes, flags);
+	fd_put(f);
+	return ret;
+}
+
+#define FALLOCATE_MODES                                                                            \
+	(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |                   \
+	 FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE)
+
+/* Which flags go together. */
+static int check_fallocate_mode(u32 mode)
+{
+	if (mode & ~(u32)FALLOCATE_MODES)
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && (mode & FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_COLLAPSE_RANGE) && (mode & ~(u32)FALLOC_FL_COLLAPSE_RANGE))
+		return -EINVAL;
+	if ((mode & FALLOC_FL_INSERT_RANGE) && (mode & ~(u32)FALLOC_FL_INSERT_RANGE))
+		return -EINVAL;
+	if ((mode & FALLOC_FL_UNSHARE_RANGE) &&
+	    (mode & ~(u32)(FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE)))
+		return -EINVAL;
+	return 0;
+}
+
+static long do_fallocate(struct file *f, u32 mode, loff_t offset, loff_t len)
+{
+	struct inode *inode = f->inode;
+	int err;
+
+	if (offset < 0 || len <= 0)
+		return -EINVAL;
+	err = check_fallocate_mode(mode);
+	if (err)
+		return err;
+	if (!(f->mode & FMODE_WRITE))
+		return -EBADF;
+	if ((mode & ~(u32)FALLOC_FL_KEEP_SIZE) && inode->flags & INODE_APPEND)
+		return -EPERM;
+	if (inode->flags & INODE_IMMUTABLE)
+		return -EPERM;
+	if (S_ISFIFO(inode->mode))
+		return -ESPIPE;
+	if (S_ISDIR(inode->mode))
+		return -EISDIR;
+	if (!S_ISREG(inode->mode) && !S_ISBLK(inode->mode))
+		return -ENODEV;
+	if (offset > (loff_t)inode->sb->max_bytes - len)
+		return -EFBIG;
+	return f->ops->fallocate ? f->ops->fallocate(f, (int)mode, offset, len) : -EOPNOTSUPP;
+}
+
+long sys_fallocate(int fd, u32 mode, loff_t offset, loff_t len)
+{
+	struct fd f = fd_get(fd);
+	long ret;
+
+	if (!f.file)
+		return -EBADF;
+	ret = do_fallocate(f.file, mode, offset, len);
+	fd_put(f);
+	return ret;
+}
+
+/* Advice changes no result, and memory-backed files have nothing to read ahead. */
+static long check_advice(struct file *f, u64 len, u32 advice)
+{
+	if (S_ISFIFO(f->inode->mode))
+		return -ESPIPE;
+	if ((s64)len < 0)
+		return -EINVAL;
+	return advice <= POSIX_FADV_NOREUSE ? 0 : -EINVAL;
+}
+
+long sys_fadvise64(int fd, loff_t offset, u64 len, u32 advice)
+{
+	struct fd f = fd_get(fd);
+	long ret;
+
+	if (!f.file)
+		return -EBADF;
+	ret = check_advice(f.file, len, advice);
+	fd_put(f);
+	return ret;
+}
+
+long sys_readahead(int fd, loff_t offset, u64 count)
+{
+	struct fd f = fd_get(fd);
+	long ret = -EINVAL;
+
+	if (!f.file)
+		return -EBADF;
+	if (!(f.file->mode & FMODE_READ))
+		ret = -EBADF;
+	else if (S_ISREG(f.file->inode->mode))
+		ret = 0;
+	fd_put(f);
+	return ret;
+}
