@@ -253,11 +253,6 @@ bad:
 	return 0;
 }
 
-long sys_rt_sigreturn(void)
-{
-	return arch_sigreturn(task_regs(current));
-}
-
 /* SYSCALL is two bytes long: the call is issued again with its own number, or restart_syscall's. */
 void arch_syscall_restart(struct regs *regs, bool restart_block)
 {

@@ -184,9 +184,9 @@ void arch_smp_boot(void)
 	       (size_t)(trampoline_end - trampoline_start));
 	for (u32 cpu = 1; cpu < nr_cpus; cpu++) {
 		if (!start_cpu(cpu))
-			pr_warn("smp: CPU %u does not start\n", cpu);
+			pr_warn("smp: CPU %u does not start", cpu);
 	}
-	pr_info("smp: %d CPUs\n", __builtin_popcountll(cpus_online.bits));
+	pr_info("smp: online mask %llx", cpus_online.bits);
 }
 
 void smp_secondary_start(u32 cpu)

@@ -27,10 +27,10 @@ static void choose_rate(void)
 
 	use_deadline = clocks_tsc_deadline();
 	hz = use_deadline ? clocks_tsc_hz() : clocks_lapic_hz();
-	ticks_per_ns_32 = (u64)(((unsigned __int128)hz << 32) / NSEC_PER_SEC);
+	ticks_per_ns_32 = (hz / NSEC_PER_SEC << 32) + (hz % NSEC_PER_SEC << 32) / NSEC_PER_SEC;
 	delta_max_ns = DELTA_MAX_NS;
 	if (!use_deadline && ns_to_ticks(delta_max_ns) > U32_MAX)
-		delta_max_ns = (u64)((unsigned __int128)U32_MAX * NSEC_PER_SEC / hz);
+		delta_max_ns = U32_MAX * NSEC_PER_SEC / hz;
 }
 
 void arch_timer_cpu_init(void)
