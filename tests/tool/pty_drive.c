@@ -44,7 +44,7 @@ static _Noreturn void give_up(const char *why, const char *what)
 /* Reads what is there within the time; 0 when there was nothing. */
 static int take_output(int timeout_ms)
 {
-	struct pollfd ready = { .fd = master, .events = POLLIN };
+	struct pollfd ready = {.fd = master, .events = POLLIN};
 	char part[4096];
 
 	if (poll(&ready, 1, timeout_ms) <= 0)
@@ -65,7 +65,7 @@ static int take_output(int timeout_ms)
 
 static int child_ended(void)
 {
-	siginfo_t info = { .si_pid = 0 };
+	siginfo_t info = {.si_pid = 0};
 
 	return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid == child;
@@ -97,7 +97,7 @@ static void type(const char *text)
 		if (c == '\\' && text[1]) {
 			c = *++text;
 			if (c == 'x') {
-				char hex[3] = { text[1], text[1] ? text[2] : '\0', '\0' };
+				char hex[3] = {text[1], text[1] ? text[2] : '\0', '\0'};
 				c = (char)strtoul(hex, NULL, 16);
 				text += 2;
 			} else {
@@ -111,7 +111,7 @@ static void type(const char *text)
 
 static void resize(unsigned short rows, unsigned short columns)
 {
-	struct winsize size = { .ws_row = rows, .ws_col = columns };
+	struct winsize size = {.ws_row = rows, .ws_col = columns};
 
 	ioctl(master, TIOCSWINSZ, &size);
 }

@@ -207,7 +207,7 @@ static void make_channel(struct channel *channel, int *guest)
 
 static void frames_arrive_byte_by_byte(void **state)
 {
-	const struct control_frame sent = { .type = CONTROL_EXIT, .len = 4 };
+	const struct control_frame sent = {.type = CONTROL_EXIT, .len = 4};
 	struct control_frame frame;
 	struct channel channel;
 	char bytes[12], payload[4];
@@ -232,8 +232,8 @@ static void frames_arrive_byte_by_byte(void **state)
 
 static void long_payload_is_cut_and_the_next_frame_found(void **state)
 {
-	struct control_frame frame = { .type = CONTROL_ERROR, .len = 1000 };
-	const struct control_frame second = { .type = CONTROL_STARTED };
+	struct control_frame frame = {.type = CONTROL_ERROR, .len = 1000};
+	const struct control_frame second = {.type = CONTROL_STARTED};
 	struct channel channel;
 	char text[1000], payload[16];
 	int guest;
@@ -255,7 +255,7 @@ static void long_payload_is_cut_and_the_next_frame_found(void **state)
 
 static void impossible_frame_closes_the_channel(void **state)
 {
-	struct control_frame frame = { .type = CONTROL_EXIT, .len = UINT32_MAX };
+	struct control_frame frame = {.type = CONTROL_EXIT, .len = UINT32_MAX};
 	struct channel channel;
 	char payload[4];
 	int guest;
@@ -271,12 +271,19 @@ static void impossible_frame_closes_the_channel(void **state)
 
 static void archive_is_aligned_and_exact(void **state)
 {
-	const struct cpio_entry entry = { .name = "ab", .mode = S_IFREG | 0644, .uid = 1, .gid = 2,
-					  .nr_links = 1, .mtime = 3, .size = 5 };
+	const struct cpio_entry entry = {.name = "ab",
+					 .mode = S_IFREG | 0644,
+					 .uid = 1,
+					 .gid = 2,
+					 .nr_links = 1,
+					 .mtime = 3,
+					 .size = 5};
+	/* clang-format off */
 	static const char wanted[] = "070701"
 				     "00000001" "000081a4" "00000001" "00000002" "00000001" "00000003"
 				     "00000005" "00000000" "00000000" "00000000" "00000000" "00000003"
 				     "00000000" "ab\0\0\0\0" "hello\0\0\0" "070701";
+	/* clang-format on */
 	struct cpio_writer writer;
 	char *text = NULL;
 	size_t len = 0;
@@ -295,7 +302,7 @@ static void archive_is_aligned_and_exact(void **state)
 
 static void archive_reports_a_full_disk(void **state)
 {
-	const struct cpio_entry entry = { .name = "a", .mode = S_IFDIR | 0755, .nr_links = 2 };
+	const struct cpio_entry entry = {.name = "a", .mode = S_IFDIR | 0755, .nr_links = 2};
 	struct cpio_writer writer;
 	FILE *out = fopen("/dev/full", "w");
 

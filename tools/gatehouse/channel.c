@@ -11,7 +11,7 @@
 
 void channel_init(struct channel *channel, int fd)
 {
-	*channel = (struct channel){ .fd = fd };
+	*channel = (struct channel){.fd = fd};
 }
 
 static void append(struct channel *channel, const void *data, size_t len)
@@ -28,7 +28,7 @@ static void append(struct channel *channel, const void *data, size_t len)
 
 void channel_send(struct channel *channel, enum control_type type, const void *data, size_t len)
 {
-	struct control_frame frame = { .type = type, .len = (uint32_t)len };
+	struct control_frame frame = {.type = type, .len = (uint32_t)len};
 
 	append(channel, &frame, sizeof(frame));
 	append(channel, data, len);

@@ -9,7 +9,7 @@
 #include "control.h"
 
 struct channel {
-	int fd; /* non-blocking; -1: closed */
+	int fd;	   /* non-blocking; -1: closed */
 	char *out; /* frames not sent yet */
 	size_t out_start, out_end, out_size;
 	char in[8192];

@@ -26,7 +26,7 @@ static void pad(struct cpio_writer *writer)
 
 void cpio_start(struct cpio_writer *writer, FILE *out)
 {
-	*writer = (struct cpio_writer){ .out = out, .next_ino = 1 };
+	*writer = (struct cpio_writer){.out = out, .next_ino = 1};
 }
 
 uint32_t cpio_new_ino(struct cpio_writer *writer)
@@ -70,7 +70,7 @@ void cpio_add(struct cpio_writer *writer, const struct cpio_entry *entry, const 
 
 bool cpio_finish(struct cpio_writer *writer)
 {
-	struct cpio_entry trailer = { .name = "TRAILER!!!", .nr_links = 1 };
+	struct cpio_entry trailer = {.name = "TRAILER!!!", .nr_links = 1};
 
 	cpio_add(writer, &trailer, NULL);
 	return fflush(writer->out) == 0 && !ferror(writer->out);

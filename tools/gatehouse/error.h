@@ -4,11 +4,11 @@
 #pragma once
 
 enum {
-	STATUS_TIMEOUT = 124,        /* --timeout expired */
-	STATUS_OWN_ERROR = 125,      /* Gatehouse's own error */
+	STATUS_TIMEOUT = 124,	     /* --timeout expired */
+	STATUS_OWN_ERROR = 125,	     /* Gatehouse's own error */
 	STATUS_NOT_EXECUTABLE = 126, /* the guest found the program but cannot execute it */
-	STATUS_NOT_FOUND = 127,      /* the guest did not find the program */
-	STATUS_SIGNAL = 128,         /* plus the number of the signal */
+	STATUS_NOT_FOUND = 127,	     /* the guest did not find the program */
+	STATUS_SIGNAL = 128,	     /* plus the number of the signal */
 };
 
 /* Prints "gatehouse: TEXT" and ends the command with STATUS_OWN_ERROR. */

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 struct klog {
-	int from; /* non-blocking; -1: ended */
-	bool show; /* pass everything on to standard error as it comes */
+	int from;   /* non-blocking; -1: ended */
+	bool show;  /* pass everything on to standard error as it comes */
 	size_t end; /* bytes ever received; the buffer holds the last ones */
 	char buffer[1 << 14];
 };

@@ -34,6 +34,7 @@
 #define PROBE_PORT 0xf4u
 #define PROBE_ANSWER 0x47u
 
+/* clang-format off */
 static const uint8_t guest_code[] = {
 	0x0f, 0x20, 0xd8,                               /* mov  rax, cr3 */
 	0x0f, 0x22, 0xd8,                               /* mov  cr3, rax */
@@ -50,6 +51,7 @@ static const uint8_t guest_code[] = {
 	0xe6, PROBE_PORT,                               /* out  port, al */
 	0xf4,                                           /* halt: hlt */
 };
+/* clang-format on */
 
 static void guest_build(uint8_t *memory)
 {
@@ -66,11 +68,21 @@ static void guest_build(uint8_t *memory)
 
 static bool enter_long_mode(int vcpu)
 {
-	struct kvm_segment code = { .limit = 0xffffffff, .selector = 8, .type = 11, .present = 1,
-				    .s = 1, .l = 1, .g = 1 };
-	struct kvm_segment data = { .limit = 0xffffffff, .selector = 16, .type = 3, .present = 1,
-				    .s = 1, .db = 1, .g = 1 };
-	struct kvm_regs regs = { .rip = CODE_AT, .rflags = 2, .rsp = GUEST_SIZE };
+	struct kvm_segment code = {.limit = 0xffffffff,
+				   .selector = 8,
+				   .type = 11,
+				   .present = 1,
+				   .s = 1,
+				   .l = 1,
+				   .g = 1};
+	struct kvm_segment data = {.limit = 0xffffffff,
+				   .selector = 16,
+				   .type = 3,
+				   .present = 1,
+				   .s = 1,
+				   .db = 1,
+				   .g = 1};
+	struct kvm_regs regs = {.rip = CODE_AT, .rflags = 2, .rsp = GUEST_SIZE};
 	struct kvm_sregs sregs;
 
 	if (ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0)
@@ -86,13 +98,13 @@ static bool enter_long_mode(int vcpu)
 
 static int make_vcpu(int kvm)
 {
-	struct kvm_userspace_memory_region region = { .memory_size = GUEST_SIZE };
+	struct kvm_userspace_memory_region region = {.memory_size = GUEST_SIZE};
 	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
 
 	if (vm < 0)
 		return -1;
-	void *memory = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			    0);
+	void *memory =
+		mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return -1;
 	guest_build(memory);
@@ -136,7 +148,7 @@ bool kvm_probe(void)
 		_exit(write(report[1], &answer, 1) != 1);
 	}
 	close(report[1]);
-	struct pollfd ready = { .fd = report[0], .events = POLLIN };
+	struct pollfd ready = {.fd = report[0], .events = POLLIN};
 	if (child > 0 && poll(&ready, 1, DEADLINE_MS) == 1 && read(report[0], &answer, 1) != 1)
 		answer = 0;
 	close(report[0]);

@@ -38,7 +38,7 @@ static char *module_list;
 
 enum kernel_kind kernel_identify(const char *path)
 {
-	unsigned char head[0x208] = { 0 };
+	unsigned char head[0x208] = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -82,8 +82,7 @@ static int index_one(const char *path, const struct stat *st, int type, struct F
 		if (*c == '-')
 			*c = '_';
 	}
-	modules[nr_modules++] =
-		(struct module){ .name = name, .path = format_text("%s", path) };
+	modules[nr_modules++] = (struct module){.name = name, .path = format_text("%s", path)};
 	return 0;
 }
 
@@ -105,7 +104,8 @@ static void index_modules(const char *kernel, const char *release)
 			nftw(candidates[i], index_one, 16, FTW_PHYS);
 	}
 	if (!nr_modules)
-		die("no modules of Linux %s: unpack its package so that lib/modules/%s lies beside boot/",
+		die("no modules of Linux %s: unpack its package so that lib/modules/%s lies beside "
+		    "boot/",
 		    release, release);
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++)
 		free(candidates[i]);
@@ -136,9 +136,9 @@ static char *module_depends(const char *path)
 	close(fd);
 	const char *hit = memmem(image, size, key, sizeof(key) - 1);
 	const char *text = hit ? hit + sizeof(key) - 1 : NULL;
-	char *depends = text ? format_text("%.*s", (int)strnlen(text, size - (size_t)(text - image)),
-					   text)
-			     : format_text("%s", "");
+	char *depends =
+		text ? format_text("%.*s", (int)strnlen(text, size - (size_t)(text - image)), text)
+		     : format_text("%s", "");
 	munmap((void *)image, size);
 	return depends;
 }
@@ -170,11 +170,11 @@ static void module_add(struct cpio_writer *writer, const char *name, size_t len)
 void linux_add_modules(struct cpio_writer *writer, const char *kernel, enum machine_type machine)
 {
 	static const char *const wanted[][2] = {
-		[MACHINE_MICROVM] = { "virtio_mmio", "virtio_console" },
-		[MACHINE_Q35] = { "virtio_pci", "virtio_console" },
+		[MACHINE_MICROVM] = {"virtio_mmio", "virtio_console"},
+		[MACHINE_Q35] = {"virtio_pci", "virtio_console"},
 	};
-	struct cpio_entry dir = { .name = &BOOT_DIR[1], .mode = S_IFDIR | 0700, .nr_links = 2 };
-	struct cpio_entry list = { .name = &MODULE_LIST[1], .mode = S_IFREG | 0600, .nr_links = 1 };
+	struct cpio_entry dir = {.name = &BOOT_DIR[1], .mode = S_IFDIR | 0700, .nr_links = 2};
+	struct cpio_entry list = {.name = &MODULE_LIST[1], .mode = S_IFREG | 0600, .nr_links = 1};
 	char release[128];
 
 	linux_release(kernel, release, sizeof(release));

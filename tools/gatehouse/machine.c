@@ -289,7 +289,7 @@ static void make_channels(struct machine *machine, const struct machine_streams 
 {
 	machine->in = machine->out = machine->err = -1;
 	machine->in_is_socket = !streams->terminal;
-	*ends = (struct qemu_ends){ .in = -1, .out = -1, .err = -1 };
+	*ends = (struct qemu_ends){.in = -1, .out = -1, .err = -1};
 	make_socket(&machine->control, &ends->control);
 	make_pipe(&machine->serial, true, &ends->serial);
 	make_pipe(&machine->qemu, true, &ends->log);
@@ -341,7 +341,7 @@ static _Noreturn void become_qemu(const struct words *words, const struct boot_f
 
 static void close_ends(const struct qemu_ends *ends)
 {
-	const int all[] = { ends->control, ends->in, ends->out, ends->err, ends->serial, ends->log };
+	const int all[] = {ends->control, ends->in, ends->out, ends->err, ends->serial, ends->log};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i] >= 0)
@@ -352,7 +352,7 @@ static void close_ends(const struct qemu_ends *ends)
 void machine_start(struct machine *machine, const struct run_options *options,
 		   const struct boot_files *files, const struct machine_streams *streams)
 {
-	struct words words = { .count = 0 };
+	struct words words = {.count = 0};
 	struct qemu_ends ends;
 	pid_t parent = getpid();
 

@@ -13,13 +13,13 @@
 struct boot_files {
 	const char *kernel;
 	bool is_linux;
-	int initrd;           /* memfd, or -1: the kernel's embedded root */
+	int initrd;	      /* memfd, or -1: the kernel's embedded root */
 	uint64_t initrd_size; /* bytes */
 };
 
 /* How the program's streams are wired. */
 struct machine_streams {
-	bool terminal;        /* the guest's terminal is the program's stdin and stdout */
+	bool terminal;	      /* the guest's terminal is the program's stdin and stdout */
 	bool separate_stderr; /* with a terminal: standard error has a port of its own */
 };
 
@@ -30,7 +30,7 @@ struct machine_streams {
 struct machine {
 	pid_t pid;
 	int control; /* socket, both directions */
-	int in;      /* to the program's standard input: a socket, or a pipe to the terminal */
+	int in;	     /* to the program's standard input: a socket, or a pipe to the terminal */
 	int out;     /* from standard output, or from the terminal */
 	int err;     /* from standard error */
 	int serial;  /* from the kernel log */

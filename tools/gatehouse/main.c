@@ -9,11 +9,12 @@
 
 #define VERSION "0.1"
 
-static const char usage[] = "usage: gatehouse run [OPTIONS] [--] [CMD [ARG...]]\n"
-			    "       gatehouse --help | --version\n"
-			    "\n"
-			    "Runs an ordinary Linux program on the Gatehouse kernel in a virtual machine;\n"
-			    "without CMD, a shell. `gatehouse run --help` lists the options.\n";
+static const char usage[] =
+	"usage: gatehouse run [OPTIONS] [--] [CMD [ARG...]]\n"
+	"       gatehouse --help | --version\n"
+	"\n"
+	"Runs an ordinary Linux program on the Gatehouse kernel in a virtual machine;\n"
+	"without CMD, a shell. `gatehouse run --help` lists the options.\n";
 
 static int print(const char *text)
 {

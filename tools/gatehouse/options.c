@@ -129,7 +129,8 @@ static void take_memory(struct run_options *options, const char *value)
 	unsigned long long size = strtoull(value, &end, 10);
 	unsigned int shift = suffix_shift(*end);
 
-	if (*value < '0' || *value > '9' || errno || end[shift ? 1 : 0] || size > UINT64_MAX >> shift)
+	if (*value < '0' || *value > '9' || errno || end[shift ? 1 : 0] ||
+	    size > UINT64_MAX >> shift)
 		die("--memory '%s': give a size such as 512M or 2G", value);
 	size <<= shift;
 	if (size < 16u << 20)
@@ -191,6 +192,7 @@ static void take_help(struct run_options *options, const char *value)
 	options->help = true;
 }
 
+/* clang-format off */
 static const struct option option_table[] = {
 	{ "root", take_root, true },       { "env", take_env, true },
 	{ "workdir", take_workdir, true }, { "user", take_user, true },
@@ -200,6 +202,7 @@ static const struct option option_table[] = {
 	{ "icount", take_icount, false },  { "kernel", take_kernel, true },
 	{ "append", take_append, true },   { "help", take_help, false },
 };
+/* clang-format on */
 
 static const struct option *option_find(const char *name, size_t len)
 {
@@ -243,9 +246,9 @@ static void check_combination(const struct run_options *options)
 
 void options_parse(struct run_options *options, char **argv)
 {
-	static char *const shell[] = { "sh", "-l", NULL };
+	static char *const shell[] = {"sh", "-l", NULL};
 
-	*options = (struct run_options){ .workdir = "/", .nr_cpus = 1 };
+	*options = (struct run_options){.workdir = "/", .nr_cpus = 1};
 	while (*argv && argv[0][0] == '-' && argv[0][1] != '\0') {
 		if (strcmp(*argv, "--") == 0) {
 			argv++;

@@ -21,7 +21,7 @@ struct run_options {
 	size_t nr_append;
 	const char **env; /* NAME=VALUE */
 	size_t nr_env;
-	char *const *argv; /* NULL-terminated, never empty */
+	char *const *argv;     /* NULL-terminated, never empty */
 	uint64_t memory_bytes; /* 0: chosen to fit the root */
 	uint64_t timeout_ns;   /* 0: none */
 	unsigned int nr_cpus;

@@ -29,7 +29,7 @@ struct link_entry {
 
 struct packer {
 	struct cpio_writer *writer;
-	const char *root; /* for messages */
+	const char *root;	  /* for messages */
 	struct link_entry *links; /* open hash table, nr_slots a power of two */
 	size_t nr_slots;
 	size_t nr_links;
@@ -69,7 +69,7 @@ static bool link_known(struct packer *packer, const struct stat *st, uint32_t *a
 	struct link_entry *slot = link_slot(packer, st->st_dev, st->st_ino);
 	bool known = slot->archive_ino != 0;
 	if (!known) {
-		*slot = (struct link_entry){ st->st_dev, st->st_ino, cpio_new_ino(packer->writer) };
+		*slot = (struct link_entry){st->st_dev, st->st_ino, cpio_new_ino(packer->writer)};
 		packer->nr_links++;
 	}
 	*archive_ino = slot->archive_ino;
@@ -103,7 +103,8 @@ static void copy_content(struct cpio_writer *writer, int fd, uint64_t size, cons
 		if (got < 0)
 			die("cannot read '%s': %s", what, strerror(errno));
 		if (got == 0)
-			die("'%s' ended early: it is incomplete, or changed while it was read", what);
+			die("'%s' ended early: it is incomplete, or changed while it was read",
+			    what);
 		cpio_data(writer, copy_buffer, (size_t)got);
 		size -= (uint64_t)got;
 	}
@@ -162,7 +163,8 @@ static void add_one(struct packer *packer, int dir, const char *prefix, const ch
 	} else {
 		cpio_add(packer->writer, &entry, NULL);
 		if (S_ISDIR(st.st_mode)) {
-			int sub = openat(dir, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+			int sub =
+				openat(dir, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 			if (sub < 0)
 				die("cannot read '%s/%s': %s", packer->root, name, strerror(errno));
 			add_tree(packer, sub, name);
@@ -175,7 +177,8 @@ static bool is_kernel_view(int dir)
 {
 	struct statfs fs;
 
-	return fstatfs(dir, &fs) == 0 && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
+	return fstatfs(dir, &fs) == 0 &&
+	       (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
 }
 
 static int by_name(const void *a, const void *b)
@@ -227,7 +230,7 @@ static void add_tree(struct packer *packer, int dir, const char *prefix)
 
 void root_add_directory(struct cpio_writer *writer, const char *path)
 {
-	struct packer packer = { .writer = writer, .root = path };
+	struct packer packer = {.writer = writer, .root = path};
 	struct stat st;
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -276,7 +279,8 @@ static bool copy_entry(struct cpio_writer *writer, int fd, const char *path)
 	if (memcmp(header, "070701", 6) != 0 || !parse_field(header, 11, &name_len) ||
 	    !parse_field(header, 6, &size) || !parse_field(header, 0, &ino) || name_len == 0 ||
 	    name_len > 4096)
-		die("the root '%s' is neither a directory nor a cpio archive (newc, not compressed)",
+		die("the root '%s' is neither a directory nor a cpio archive (newc, not "
+		    "compressed)",
 		    path);
 	size_t padded = ((sizeof(header) + name_len + 3) & ~3ul) - sizeof(header);
 	read_whole(fd, name, padded, path);
@@ -303,7 +307,7 @@ void root_add_archive(struct cpio_writer *writer, const char *path)
 
 void root_add_file(struct cpio_writer *writer, const char *path, const char *name, mode_t mode)
 {
-	struct cpio_entry entry = { .name = name, .mode = S_IFREG | mode, .nr_links = 1 };
+	struct cpio_entry entry = {.name = name, .mode = S_IFREG | mode, .nr_links = 1};
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 

@@ -84,7 +84,7 @@ static void pack_initrd(struct boot_files *files, const struct run_options *opti
 
 static void choose_files(struct boot_files *files, const struct run_options *options)
 {
-	*files = (struct boot_files){ .initrd = -1 };
+	*files = (struct boot_files){.initrd = -1};
 	files->kernel = options->kernel ? options->kernel : own_file("gatehouse.elf");
 	files->is_linux = kernel_identify(files->kernel) == KERNEL_LINUX;
 	if (files->is_linux || options->root)

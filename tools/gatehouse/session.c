@@ -30,11 +30,11 @@
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
 
-#define FINISH_NS (5 * NS_PER_S)       /* after the exit status: wait for outputs to close */
-#define LAST_WORDS_NS (1 * NS_PER_S)   /* after killing the machine: wait for a slow reader */
-#define BROKEN_PIPE_NS (2 * NS_PER_S)  /* after SIGPIPE: wait for the program to end */
-#define CONSOLE_HIGH (512 * 1024)      /* bytes of terminal output at which the machine halts */
-#define CONSOLE_LOW (64 * 1024)        /* … and at which it goes on */
+#define FINISH_NS (5 * NS_PER_S)      /* after the exit status: wait for outputs to close */
+#define LAST_WORDS_NS (1 * NS_PER_S)  /* after killing the machine: wait for a slow reader */
+#define BROKEN_PIPE_NS (2 * NS_PER_S) /* after SIGPIPE: wait for the program to end */
+#define CONSOLE_HIGH (512 * 1024)     /* bytes of terminal output at which the machine halts */
+#define CONSOLE_LOW (64 * 1024)	      /* … and at which it goes on */
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct session {
@@ -50,15 +50,24 @@ struct session {
 	uint64_t deadline_ns; /* --timeout; UINT64_MAX: none */
 	uint64_t finish_ns;   /* when to stop waiting for last bytes; UINT64_MAX: not ending */
 	uint64_t broken_ns;   /* when to stop waiting for SIGPIPE to work */
-	bool started;         /* the program runs: signals are its own */
-	bool ended;           /* `status` is the answer */
-	bool halted;          /* SIGSTOP: the terminal does not keep up */
+	bool started;	      /* the program runs: signals are its own */
+	bool ended;	      /* `status` is the answer */
+	bool halted;	      /* SIGSTOP: the terminal does not keep up */
 	int status;
 };
 
 /* One slot per descriptor that poll watches. */
-enum slot { SLOT_SIGNALS, SLOT_CONTROL, SLOT_SERIAL, SLOT_QEMU, SLOT_OUT, SLOT_ERR, SLOT_IN,
-	    SLOT_IN_GUEST, NR_SLOTS };
+enum slot {
+	SLOT_SIGNALS,
+	SLOT_CONTROL,
+	SLOT_SERIAL,
+	SLOT_QEMU,
+	SLOT_OUT,
+	SLOT_ERR,
+	SLOT_IN,
+	SLOT_IN_GUEST,
+	NR_SLOTS
+};
 
 /* Large buffers, one session per process. */
 static struct session session;
@@ -73,8 +82,8 @@ static uint64_t now_ns(void)
 
 static void forwarded_signals(sigset_t *set)
 {
-	static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGALRM,
-				       SIGWINCH, SIGTSTP };
+	static const int numbers[] = {SIGHUP,  SIGINT,	SIGQUIT,  SIGUSR1, SIGUSR2,
+				      SIGTERM, SIGALRM, SIGWINCH, SIGTSTP};
 
 	sigemptyset(set);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -145,8 +154,8 @@ static void send_configuration(struct session *s, const struct run_options *opti
 	if (options->hostname)
 		channel_send_text(channel, CONTROL_HOSTNAME, options->hostname);
 	if (streams->terminal) {
-		struct control_terminal terminal = { .size = terminal_size(),
-						     .separate_stderr = streams->separate_stderr };
+		struct control_terminal terminal = {.size = terminal_size(),
+						    .separate_stderr = streams->separate_stderr};
 		channel_send(channel, CONTROL_TERMINAL, &terminal, sizeof(terminal));
 	}
 	channel_send(channel, CONTROL_END_MARK, s->end_mark, sizeof(s->end_mark));
@@ -259,7 +268,7 @@ static void suspend(struct session *s)
 
 static void send_signal(struct session *s, uint32_t signo, bool to_group)
 {
-	struct control_signal request = { .signo = signo, .to_group = to_group };
+	struct control_signal request = {.signo = signo, .to_group = to_group};
 
 	channel_send(&s->channel, CONTROL_SIGNAL, &request, sizeof(request));
 }
@@ -325,12 +334,13 @@ static void read_control(struct session *s)
 }
 
 /*
- * A reader that went away kills the writer, as a local pipe would. Gatehouse does so itself when the
- * host closes a port; on Linux a write to such a port waits for ever.
+ * A reader that went away kills the writer, as a local pipe would. Gatehouse does so itself when
+ * the host closes a port; on Linux a write to such a port waits for ever.
  */
 static void check_broken(struct session *s)
 {
-	if (!s->is_linux || s->ended || s->broken_ns != UINT64_MAX || !(s->out.broken || s->err.broken))
+	if (!s->is_linux || s->ended || s->broken_ns != UINT64_MAX ||
+	    !(s->out.broken || s->err.broken))
 		return;
 	send_signal(s, SIGPIPE, true);
 	s->broken_ns = now_ns() + BROKEN_PIPE_NS;
@@ -379,12 +389,12 @@ static int poll_timeout_ms(const struct session *s)
 
 static void want(const struct session *s, struct pollfd slots[NR_SLOTS])
 {
-	slots[SLOT_SIGNALS] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
-	slots[SLOT_CONTROL] = (struct pollfd){ .fd = s->channel.fd, .events = POLLIN };
+	slots[SLOT_SIGNALS] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+	slots[SLOT_CONTROL] = (struct pollfd){.fd = s->channel.fd, .events = POLLIN};
 	if (channel_has_output(&s->channel))
 		slots[SLOT_CONTROL].events |= POLLOUT;
-	slots[SLOT_SERIAL] = (struct pollfd){ .fd = s->serial.from, .events = POLLIN };
-	slots[SLOT_QEMU] = (struct pollfd){ .fd = s->qemu.from, .events = POLLIN };
+	slots[SLOT_SERIAL] = (struct pollfd){.fd = s->serial.from, .events = POLLIN};
+	slots[SLOT_QEMU] = (struct pollfd){.fd = s->qemu.from, .events = POLLIN};
 	outflow_want(&s->out, &slots[SLOT_OUT]);
 	outflow_want(&s->err, &slots[SLOT_ERR]);
 	inflow_want(&s->in, &slots[SLOT_IN]);

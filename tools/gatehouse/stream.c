@@ -68,11 +68,11 @@ bool outflow_done(const struct outflow *flow)
 
 void outflow_want(const struct outflow *flow, struct pollfd *slot)
 {
-	*slot = (struct pollfd){ .fd = -1 };
+	*slot = (struct pollfd){.fd = -1};
 	if (pending(flow) > 0 || (flow->held > 0 && !flow->program_ended))
-		*slot = (struct pollfd){ .fd = flow->to, .events = POLLOUT };
+		*slot = (struct pollfd){.fd = flow->to, .events = POLLOUT};
 	else if (flow->from >= 0)
-		*slot = (struct pollfd){ .fd = flow->from, .events = POLLIN };
+		*slot = (struct pollfd){.fd = flow->from, .events = POLLIN};
 }
 
 /* How many of the last bytes could be the beginning of the end mark. */
@@ -179,8 +179,8 @@ void inflow_init(struct inflow *flow, int from, int to, bool to_is_socket)
 
 void inflow_want(const struct inflow *flow, struct pollfd slots[2])
 {
-	slots[0] = (struct pollfd){ .fd = -1, .events = POLLIN };
-	slots[1] = (struct pollfd){ .fd = -1, .events = POLLOUT };
+	slots[0] = (struct pollfd){.fd = -1, .events = POLLIN};
+	slots[1] = (struct pollfd){.fd = -1, .events = POLLOUT};
 	if (flow->to < 0)
 		return;
 	if (flow->start < flow->end)

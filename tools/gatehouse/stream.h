@@ -14,9 +14,9 @@
 /* How a host descriptor is written without blocking the command. */
 enum sink_kind {
 	SINK_NONBLOCKING, /* our own description of a pipe or terminal */
-	SINK_SOCKET,      /* sends with MSG_DONTWAIT */
-	SINK_FILE,        /* regular file: does not block for long */
-	SINK_CAREFUL,     /* anything else: a small piece after poll said that one fits */
+	SINK_SOCKET,	  /* sends with MSG_DONTWAIT */
+	SINK_FILE,	  /* regular file: does not block for long */
+	SINK_CAREFUL,	  /* anything else: a small piece after poll said that one fits */
 };
 
 /* From the guest to one of our descriptors. */
@@ -26,10 +26,10 @@ struct outflow {
 	enum sink_kind kind;
 	const char *end_mark; /* END_MARK_LEN bytes; not passed on */
 	size_t start, end;    /* what has been read and not written */
-	size_t held;          /* of that, the last bytes may be the beginning of the end mark */
+	size_t held;	      /* of that, the last bytes may be the beginning of the end mark */
 	bool program_ended;   /* set by the owner: the end mark is on its way */
-	bool finished;        /* the end mark was seen, or the stream has ended */
-	bool broken;          /* nobody reads `to` any more */
+	bool finished;	      /* the end mark was seen, or the stream has ended */
+	bool broken;	      /* nobody reads `to` any more */
 	char buffer[STREAM_BUFFER];
 };
 

@@ -37,8 +37,8 @@ static void on_fatal(int signo)
 
 void terminal_raw(void)
 {
-	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
-	struct sigaction action = { .sa_handler = on_fatal, .sa_flags = SA_RESETHAND };
+	static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+	struct sigaction action = {.sa_handler = on_fatal, .sa_flags = SA_RESETHAND};
 	struct termios raw;
 	static bool registered;
 
@@ -59,8 +59,8 @@ void terminal_raw(void)
 
 struct control_winsize terminal_size(void)
 {
-	struct winsize size = { .ws_row = 24, .ws_col = 80 };
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
 
 	ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
-	return (struct control_winsize){ size.ws_row, size.ws_col };
+	return (struct control_winsize){size.ws_row, size.ws_col};
 }

@@ -32,7 +32,7 @@ static uint64_t monotonic_ns(void)
 /* Both clocks at one instant: of some tries the one with the least time in between. */
 static struct sample take_sample(void)
 {
-	struct sample best = { 0 };
+	struct sample best = {0};
 	uint64_t best_gap = UINT64_MAX;
 
 	for (int tries = 0; tries < 16; tries++) {
@@ -41,7 +41,7 @@ static struct sample take_sample(void)
 		uint64_t gap = monotonic_ns() - before;
 		if (gap < best_gap) {
 			best_gap = gap;
-			best = (struct sample){ .tsc = tsc, .ns = before + gap / 2 };
+			best = (struct sample){.tsc = tsc, .ns = before + gap / 2};
 		}
 	}
 	return best;
@@ -49,7 +49,7 @@ static struct sample take_sample(void)
 
 static unsigned long host_khz(void)
 {
-	struct timespec pause = { .tv_nsec = SAMPLE_NS };
+	struct timespec pause = {.tv_nsec = SAMPLE_NS};
 	struct sample first = take_sample();
 
 	nanosleep(&pause, NULL);

@@ -20,7 +20,7 @@
 
 static void add_link(struct cpio_writer *writer, const char *name, const char *target)
 {
-	struct cpio_entry entry = { .name = name, .mode = S_IFLNK | 0777, .nr_links = 1 };
+	struct cpio_entry entry = {.name = name, .mode = S_IFLNK | 0777, .nr_links = 1};
 
 	entry.size = (uint32_t)strlen(target);
 	cpio_add(writer, &entry, target);
@@ -28,7 +28,7 @@ static void add_link(struct cpio_writer *writer, const char *name, const char *t
 
 static void add_dir(struct cpio_writer *writer, const char *name, mode_t mode)
 {
-	struct cpio_entry entry = { .name = name, .mode = S_IFDIR | mode, .nr_links = 2 };
+	struct cpio_entry entry = {.name = name, .mode = S_IFDIR | mode, .nr_links = 2};
 
 	cpio_add(writer, &entry, NULL);
 }
@@ -36,7 +36,7 @@ static void add_dir(struct cpio_writer *writer, const char *name, mode_t mode)
 static void add_line(struct cpio_writer *writer, char *line, unsigned int number)
 {
 	char *rest = line;
-	const char *word[4] = { NULL };
+	const char *word[4] = {NULL};
 
 	for (size_t i = 0; i < 4; i++)
 		word[i] = strtok_r(rest, " \t\n", &rest);

@@ -28,14 +28,14 @@ int control_fd(void)
 
 static void pause_shortly(void)
 {
-	struct timespec pause_ns = { .tv_nsec = 250 * 1000 };
+	struct timespec pause_ns = {.tv_nsec = 250 * 1000};
 
 	nanosleep(&pause_ns, NULL);
 }
 
 void port_wait_connected(int fd)
 {
-	struct pollfd state = { .fd = fd, .events = POLLIN };
+	struct pollfd state = {.fd = fd, .events = POLLIN};
 
 	while (poll(&state, 1, 0) == 1 && (state.revents & POLLHUP))
 		pause_shortly();
@@ -197,7 +197,7 @@ void control_dispatch(pid_t program)
 void control_send(enum control_type type, const void *payload, size_t len)
 {
 	char frame[sizeof(struct control_frame) + 512];
-	struct control_frame header = { .type = type, .len = (uint32_t)len };
+	struct control_frame header = {.type = type, .len = (uint32_t)len};
 	size_t sent = 0;
 
 	if (len > sizeof(frame) - sizeof(header))

@@ -24,18 +24,18 @@
 #define MODULE_LIST BOOT_DIR "/modules" /* one path per line, in loading order */
 
 #define CONTROL_MAX_PAYLOAD (256u * 1024u) /* above Linux's limit for one argument string */
-#define END_MARK_LEN 32u                   /* lower-case hexadecimal digits, no terminator */
+#define END_MARK_LEN 32u		   /* lower-case hexadecimal digits, no terminator */
 
 enum control_type {
 	/* host to guest, before the start; strings carry no terminator */
 	CONTROL_ARG = 1,  /* next word of the command */
-	CONTROL_ENV,      /* next NAME=VALUE */
+	CONTROL_ENV,	  /* next NAME=VALUE */
 	CONTROL_WORKDIR,  /* absolute path; default / */
-	CONTROL_USER,     /* name or uid, optionally :group or :gid; default root */
+	CONTROL_USER,	  /* name or uid, optionally :group or :gid; default root */
 	CONTROL_HOSTNAME, /* default gatehouse */
 	CONTROL_TERMINAL, /* struct control_terminal: the program gets TERMINAL_DEVICE */
 	CONTROL_END_MARK, /* END_MARK_LEN bytes */
-	CONTROL_START,    /* empty: the configuration is complete */
+	CONTROL_START,	  /* empty: the configuration is complete */
 
 	/* host to guest, while the program runs */
 	CONTROL_SIGNAL = 32, /* struct control_signal */
@@ -43,8 +43,8 @@ enum control_type {
 
 	/* guest to host */
 	CONTROL_STARTED = 64, /* empty: signals reach the program from now on */
-	CONTROL_EXIT,         /* uint32_t: exit status, 128+N after signal N */
-	CONTROL_ERROR,        /* text, one line: the program could not be set up */
+	CONTROL_EXIT,	      /* uint32_t: exit status, 128+N after signal N */
+	CONTROL_ERROR,	      /* text, one line: the program could not be set up */
 };
 
 struct control_frame {
@@ -63,6 +63,6 @@ struct control_terminal {
 };
 
 struct control_signal {
-	uint32_t signo;    /* Linux x86-64 number */
+	uint32_t signo;	   /* Linux x86-64 number */
 	uint32_t to_group; /* 1: to the program's process group, as a terminal would */
 };

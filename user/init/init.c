@@ -62,7 +62,7 @@ static void on_child(int signo)
 
 static void block_child_signal(sigset_t *unblocked)
 {
-	struct sigaction action = { .sa_handler = on_child };
+	struct sigaction action = {.sa_handler = on_child};
 	sigset_t child;
 
 	sigemptyset(&child);
@@ -96,7 +96,7 @@ static bool reap(pid_t program, int *wait_status)
 
 static int wait_for_program(pid_t program, const sigset_t *unblocked)
 {
-	struct pollfd control = { .fd = control_fd(), .events = POLLIN };
+	struct pollfd control = {.fd = control_fd(), .events = POLLIN};
 	int wait_status = 0;
 
 	while (!reap(program, &wait_status)) {
@@ -112,7 +112,7 @@ static int wait_for_program(pid_t program, const sigset_t *unblocked)
 /* The program's end is the end of all: what it left behind must not write any more. */
 static void end_stragglers(void)
 {
-	struct timespec pause_ns = { .tv_nsec = 1000 * 1000 };
+	struct timespec pause_ns = {.tv_nsec = 1000 * 1000};
 
 	if (kill(-1, SIGKILL) < 0)
 		return;
@@ -127,10 +127,10 @@ static void end_stragglers(void)
 
 static void console_shell(void)
 {
-	static char *const argv[] = { "sh", "-l", NULL };
-	static char *const envp[] = { "HOME=/root", "TERM=linux",
-				      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				      NULL };
+	static char *const argv[] = {"sh", "-l", NULL};
+	static char *const envp[] = {
+		"HOME=/root", "TERM=linux",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
 	dprintf(STDERR_FILENO, "init: no control port: a shell on the console\n");
 	pid_t shell = fork();

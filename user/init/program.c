@@ -32,11 +32,11 @@ struct identity {
 	const char *home;
 };
 
-static int streams[3] = { -1, -1, -1 };
+static int streams[3] = {-1, -1, -1};
 
 static int open_stream(const char *path, int flags)
 {
-	struct timespec pause_ns = { .tv_nsec = 500 * 1000 };
+	struct timespec pause_ns = {.tv_nsec = 500 * 1000};
 	int fd = -1;
 
 	/* The ports of one device appear one after the other. */
@@ -69,7 +69,7 @@ void program_open_streams(const struct config *config)
 
 void program_resize(struct control_winsize size)
 {
-	struct winsize winsize = { .ws_row = size.rows, .ws_col = size.columns };
+	struct winsize winsize = {.ws_row = size.rows, .ws_col = size.columns};
 
 	ioctl(streams[0], TIOCSWINSZ, &winsize);
 }
@@ -159,7 +159,8 @@ static int exec_status(int err)
 
 static _Noreturn void exec_failed(const char *name, int err)
 {
-	const char *reason = err == ENOENT && !strchr(name, '/') ? "not found in PATH" : strerror(err);
+	const char *reason =
+		err == ENOENT && !strchr(name, '/') ? "not found in PATH" : strerror(err);
 
 	dprintf(STDERR_FILENO, "gatehouse: %s: %s\n", name, reason);
 	_exit(exec_status(err));
@@ -252,7 +253,7 @@ static void own_streams(const struct identity *who)
 
 pid_t program_start(const struct config *config)
 {
-	struct identity who = { .home = NULL };
+	struct identity who = {.home = NULL};
 	struct config own = *config;
 	pid_t pid;
 

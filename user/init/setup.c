@@ -25,15 +25,15 @@ struct mount_entry {
 	bool if_empty; /* leave the directory alone if the root brought files in it */
 };
 
-static const struct mount_entry devices = { "devtmpfs", "/dev", MS_NOSUID, "mode=0755", false };
+static const struct mount_entry devices = {"devtmpfs", "/dev", MS_NOSUID, "mode=0755", false};
 
 static const struct mount_entry system_mounts[] = {
-	{ "proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL, false },
-	{ "sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL, false },
-	{ "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=0620,ptmxmode=0666", false },
-	{ "tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", false },
-	{ "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755", true },
-	{ "tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777", true },
+	{"proc", "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL, false},
+	{"sysfs", "/sys", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL, false},
+	{"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=0620,ptmxmode=0666", false},
+	{"tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", false},
+	{"tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755", true},
+	{"tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777", true},
 };
 
 static bool is_empty(const char *path)
