@@ -7,6 +7,7 @@
 #include <task/cred.h>
 #include <time/clock.h>
 #include <vfs/path.h>
+#include <linux/limits.h>
 #include <linux/mount.h>
 #include <linux/stat.h>
 
@@ -16,6 +17,17 @@ struct file_locks;
 struct dir_context;
 struct pipe;
 struct kstatfs;
+
+/* Mode masks that the ABI's headers leave to the C library. */
+#define S_IRWXUGO 0777
+#define S_IALLUGO 07777
+#define S_IXUGO   0111
+
+/* d_type of a directory entry; DT_x of a mode is its S_IFMT bits shifted. */
+#define DT_UNKNOWN 0
+#define DT_DIR     4
+#define DT_LNK     10
+#define DT_OF(mode) (((mode) & S_IFMT) >> 12)
 
 /* What stat reports; filled from the inode or by getattr. */
 struct kstat {
@@ -39,6 +51,8 @@ struct kstat {
 #define ATTR_MTIME_SET BIT(8)
 #define ATTR_KILL_PRIV BIT(9) /* drop set-id bits and file capabilities */
 #define ATTR_FILE  BIT(10)    /* from an open file (ftruncate): no permission check on size */
+#define ATTR_TOUCH BIT(11)    /* both times to now: write permission is enough */
+#define ATTR_TIMES_SET BIT(12) /* any other explicit times: the owner only */
 
 struct iattr {
 	u32 valid;
@@ -107,6 +121,7 @@ struct inode {
 #define INODE_APPEND    BIT(1)
 #define INODE_NOATIME   BIT(2)
 #define INODE_DEAD      BIT(3) /* directory that was removed: nothing is created in it */
+#define INODE_LINKABLE  BIT(4) /* O_TMPFILE: may get a name although nlink is 0 */
 
 #define MAY_EXEC  1
 #define MAY_WRITE 2
@@ -121,6 +136,8 @@ void inode_put(struct inode *i); /* may sleep */
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
 /* 0 or -EACCES / -EROFS / -EPERM. mask MAY_*. */
 int inode_permission(struct inode *i, u32 mask) __must_check;
+/* The check by mode bits alone, for permission operations that add to it. */
+int inode_permission_generic(struct inode *i, u32 mask) __must_check;
 bool inode_owner_or_capable(const struct inode *i);
 /* Operations of a device, FIFO or socket inode from its mode. */
 void inode_init_special(struct inode *i, u32 mode, u64 rdev);
@@ -170,6 +187,7 @@ struct super_block {
 	struct dentry *root;           /* const */
 	struct mutex rename_lock;      /* LOCK_RANK_SB_RENAME */
 	struct atomic64 next_ino;
+	struct rcu_head rcu;
 	void *private;
 };
 
@@ -184,7 +202,9 @@ struct fs_type {
 	int (*remount)(struct super_block *sb, u32 flags, const char *options);
 	struct list_head node;         /* registry lock */
 };
+/* 0, or -EBUSY when the name is taken. The type stays for ever. */
 int fs_register(struct fs_type *t) __must_check;
+struct fs_type *fs_find(const char *name); /* NULL: unknown */
 struct super_block *super_alloc(const struct fs_type *t); /* one reference; anonymous dev */
 void super_get(struct super_block *sb);
 void super_put(struct super_block *sb);

@@ -154,8 +154,12 @@ int path_parent(int dirfd, const char *name, u32 lookup_flags, struct path *pare
 		struct last_component *last) __must_check;
 
 /*
- * The absolute name of p as seen from root, built from the end of buf. *out points into buf.
- * "(unreachable)" prefix and " (deleted)" suffix as Linux. 0 or -ENAMETOOLONG.
+ * The absolute name of p as seen from root, built from the end of buf; *out points into buf. A
+ * removed object gets the suffix " (deleted)"; one outside root is named from where the tree ends,
+ * both as in Linux's /proc. 0 or -ENAMETOOLONG.
  */
 int path_name(const struct path *p, const struct path *root, char *buf, size_t size,
 	      char **out) __must_check;
+/* The same; *reachable: p lies below root. dentry_ops.name is not asked. */
+int path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
+		   char **out, bool *reachable) __must_check;

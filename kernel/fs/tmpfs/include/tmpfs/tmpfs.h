@@ -1,0 +1,25 @@
+/* tmpfs: files that live in the page cache and names that live in the path cache. */
+#pragma once
+
+#include <vfs/inode.h>
+
+/* What is mounted on / before there is anything else. Not registered, so not mountable. */
+extern struct fs_type rootfs_type;
+
+/* Registers tmpfs and ramfs. During boot. */
+int tmpfs_register(void) __must_check;
+
+/*
+ * A new instance for a type that is tmpfs in disguise (devtmpfs): its root has root_mode. options
+ * as for mount(2). 0, -EINVAL, -ENOMEM.
+ */
+int tmpfs_super_create(const struct fs_type *t, u32 flags, u32 root_mode, const char *options,
+		       struct super_block **out) __must_check;
+/* MS_REMOUNT of such an instance. */
+int tmpfs_remount(struct super_block *sb, u32 flags, const char *options);
+
+/*
+ * A nameless regular file for memfd and shared anonymous memory: an inode with nlink 0 and one
+ * reference on an instance that no one mounts. NULL: no memory.
+ */
+struct inode *tmpfs_anon_inode(struct super_block *sb, u32 mode);

@@ -1,0 +1,209 @@
+/*
+ * Inodes: allocation, life, times, link counts, the balance between writers and execution.
+ *
+ * An inode is freed a grace period after its last reference, because path walks look at mode,
+ * owner and operations under RCU. inode->spin guards the times against torn reads; mode, uid, gid
+ * and size change under inode->lock and are read without it.
+ */
+#include <lib/errno.h>
+#include <lib/log.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <task/task.h>
+#include <vfs/chrdev.h>
+#include <vfs/file.h>
+
+#include "internal.h"
+
+extern const struct file_ops fifo_fops; /* vfs/pipe.h */
+
+static struct kmem_cache *inode_cache __ro_after_init;
+
+struct inode *inode_alloc(struct super_block *sb, u32 mode)
+{
+	struct inode *i = kmem_cache_alloc(inode_cache, GFP_KERNEL | GFP_ZERO);
+
+	if (!i)
+		return NULL;
+	ref_init(&i->ref);
+	i->mode = mode;
+	i->uid = current->cred->fsuid;
+	i->gid = current->cred->fsgid;
+	i->nlink = 1;
+	i->sb = sb;
+	i->ino = (u64)atomic64_add_return(&sb->next_ino, 1);
+	i->atime = i->mtime = i->ctime = i->btime = clock_inode_time();
+	rwsem_init(&i->lock, S_ISDIR(mode) ? LOCK_RANK_INODE_DIR : LOCK_RANK_INODE);
+	spin_init(&i->spin, LOCK_RANK_INODE_SPIN);
+	list_init(&i->locks);
+	hlist_node_init(&i->ino_node);
+	mapping_init(&i->mapping, i, NULL);
+	return i;
+}
+
+void inode_get(struct inode *i)
+{
+	ref_get(&i->ref);
+}
+
+static void inode_free_rcu(struct rcu_head *head)
+{
+	kmem_cache_free(inode_cache, container_of(head, struct inode, rcu));
+}
+
+void inode_put(struct inode *i)
+{
+	if (!ref_put(&i->ref))
+		return;
+	might_sleep();
+	mapping_fini(&i->mapping);
+	if (i->sb->ops && i->sb->ops->evict)
+		i->sb->ops->evict(i);
+	rcu_call(&i->rcu, inode_free_rcu);
+}
+
+void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
+{
+	i->uid = current->cred->fsuid;
+	i->gid = current->cred->fsgid;
+	if (READ_ONCE(dir->mode) & S_ISGID) {
+		i->gid = READ_ONCE(dir->gid);
+		if (S_ISDIR(mode))
+			mode |= S_ISGID;
+	}
+	i->mode = mode;
+}
+
+static int open_no_device(struct inode *inode, struct file *f)
+{
+	return -ENXIO;
+}
+
+static const struct file_ops no_device_fops = {.name = "none", .open = open_no_device};
+
+void inode_init_special(struct inode *i, u32 mode, u64 rdev)
+{
+	i->mode = mode;
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		i->rdev = rdev;
+	if (S_ISCHR(mode))
+		i->fops = &chrdev_fops;
+	else if (S_ISFIFO(mode))
+		i->fops = &fifo_fops;
+	else
+		i->fops = &no_device_fops; /* sockets; block devices come with the first driver */
+}
+
+void inode_add_link(struct inode *i)
+{
+	WRITE_ONCE(i->nlink, i->nlink + 1);
+	inode_touch(i, ATTR_CTIME);
+}
+
+void inode_drop_link(struct inode *i)
+{
+	ASSERT(i->nlink);
+	WRITE_ONCE(i->nlink, i->nlink - 1);
+	inode_touch(i, ATTR_CTIME);
+}
+
+/* write_count moves up from 0 for writers and down from 0 for executions. */
+static int count_move(struct atomic *count, int step)
+{
+	int c = atomic_read(count);
+
+	do {
+		if ((step > 0 && c < 0) || (step < 0 && c > 0))
+			return -ETXTBSY;
+	} while (!atomic_cmpxchg(count, &c, c + step));
+	return 0;
+}
+
+int inode_get_write(struct inode *i)
+{
+	return count_move(&i->write_count, 1);
+}
+
+void inode_put_write(struct inode *i)
+{
+	atomic_dec(&i->write_count);
+}
+
+int inode_deny_write(struct inode *i)
+{
+	return count_move(&i->write_count, -1);
+}
+
+void inode_allow_write(struct inode *i)
+{
+	atomic_inc(&i->write_count);
+}
+
+void inode_touch(struct inode *i, u32 attr_times)
+{
+	struct timespec64 now = clock_inode_time();
+
+	spin_lock(&i->spin);
+	if (attr_times & ATTR_ATIME)
+		i->atime = now;
+	if (attr_times & ATTR_MTIME)
+		i->mtime = now;
+	if (attr_times & ATTR_CTIME)
+		i->ctime = now;
+	spin_unlock(&i->spin);
+}
+
+static bool time_after_or_equal(const struct timespec64 *a, const struct timespec64 *b)
+{
+	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec >= b->tv_nsec);
+}
+
+/* The relatime rule: the stamp is not newer than the last change, or older than a day. */
+static bool atime_stale(const struct inode *i, const struct timespec64 *now)
+{
+	return time_after_or_equal(&i->mtime, &i->atime) ||
+	       time_after_or_equal(&i->ctime, &i->atime) ||
+	       now->tv_sec - i->atime.tv_sec >= 24 * 60 * 60;
+}
+
+void inode_accessed(const struct mount *m, struct inode *i)
+{
+	u32 mnt = READ_ONCE(m->flags), sbf = READ_ONCE(i->sb->flags);
+	struct timespec64 now;
+
+	if ((mnt & (MNT_NOATIME | MNT_RDONLY)) || (sbf & (MS_RDONLY | MS_NOATIME)) ||
+	    (READ_ONCE(i->flags) & INODE_NOATIME))
+		return;
+	if (S_ISDIR(i->mode) && ((mnt & MNT_NODIRATIME) || (sbf & MS_NODIRATIME)))
+		return;
+	now = clock_inode_time();
+	if ((mnt & MNT_RELATIME) && !atime_stale(i, &now))
+		return;
+	if (!time_after_or_equal(&i->atime, &now)) {
+		spin_lock(&i->spin);
+		i->atime = now;
+		spin_unlock(&i->spin);
+	}
+}
+
+void path_accessed(const struct path *p)
+{
+	inode_accessed(p->mnt, p->dentry->inode);
+}
+
+void inode_strip_setid(struct inode *i)
+{
+	u32 mode = i->mode, kill = 0;
+
+	if (likely(!(mode & (S_ISUID | S_ISGID))) || !S_ISREG(mode) || capable(CAP_FSETID))
+		return;
+	kill |= mode & S_ISUID;
+	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		kill |= S_ISGID;
+	WRITE_ONCE(i->mode, mode & ~kill);
+}
+
+void inode_init(void)
+{
+	inode_cache = kmem_cache_create("inode", sizeof(struct inode), 8);
+}

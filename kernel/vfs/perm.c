@@ -1,0 +1,111 @@
+/*
+ * Permission checks by mode bits and capabilities. They run on every step of every path walk,
+ * under RCU: nothing here sleeps unless a file system brings its own check.
+ */
+#include <lib/errno.h>
+#include <task/task.h>
+#include <vfs/inode.h>
+
+#include "internal.h"
+
+/* The three bits of mode that apply to the current task. */
+static u32 mode_bits_for(const struct inode *i, const struct cred *c)
+{
+	u32 mode = READ_ONCE(i->mode);
+
+	if (READ_ONCE(i->uid) == c->fsuid)
+		return mode >> 6;
+	/* When group and others agree there is no need to search the group list. */
+	if (((mode >> 3) & 7) != (mode & 7) && cred_in_group(c, READ_ONCE(i->gid)))
+		return mode >> 3;
+	return mode;
+}
+
+static int permission_by_mode(struct inode *i, u32 mask)
+{
+	u32 mode = READ_ONCE(i->mode);
+
+	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
+	if (!(mask & ~mode_bits_for(i, current->cred)))
+		return 0;
+	if (S_ISDIR(mode)) {
+		if (!(mask & MAY_WRITE) && capable(CAP_DAC_READ_SEARCH))
+			return 0;
+		return capable(CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if (mask == MAY_READ && capable(CAP_DAC_READ_SEARCH))
+		return 0;
+	/* Not even root executes a file without any x bit. */
+	if (!(mask & MAY_EXEC) || (mode & 0111))
+		return capable(CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	return -EACCES;
+}
+
+int inode_permission(struct inode *i, u32 mask)
+{
+	u32 mode = READ_ONCE(i->mode);
+
+	if (mask & MAY_WRITE) {
+		if ((READ_ONCE(i->sb->flags) & MS_RDONLY) &&
+		    (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)))
+			return -EROFS;
+		if (READ_ONCE(i->flags) & INODE_IMMUTABLE)
+			return -EPERM;
+	}
+	if (i->ops && i->ops->permission)
+		return i->ops->permission(i, mask);
+	return permission_by_mode(i, mask);
+}
+
+int inode_permission_generic(struct inode *i, u32 mask)
+{
+	return permission_by_mode(i, mask);
+}
+
+bool inode_owner_or_capable(const struct inode *i)
+{
+	return READ_ONCE(i->uid) == current->cred->fsuid || capable(CAP_FOWNER);
+}
+
+/* In a sticky directory only the owner of the entry or of the directory removes or renames. */
+static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
+{
+	u32 fsuid = current->cred->fsuid;
+
+	return (READ_ONCE(dir->mode) & S_ISVTX) && READ_ONCE(victim->uid) != fsuid &&
+	       READ_ONCE(dir->uid) != fsuid && !capable(CAP_FOWNER);
+}
+
+int may_delete(struct inode *dir, const struct dentry *victim, bool is_dir)
+{
+	const struct inode *i = victim->inode;
+	int err;
+
+	if (!i)
+		return -ENOENT;
+	err = inode_permission(dir, MAY_WRITE | MAY_EXEC);
+	if (err)
+		return err;
+	if (READ_ONCE(dir->flags) & INODE_APPEND)
+		return -EPERM;
+	if (sticky_forbids(dir, i) || (READ_ONCE(i->flags) & (INODE_APPEND | INODE_IMMUTABLE)))
+		return -EPERM;
+	if (is_dir) {
+		if (!S_ISDIR(i->mode))
+			return -ENOTDIR;
+		if (dentry_is_root(victim))
+			return -EBUSY;
+	} else if (S_ISDIR(i->mode)) {
+		return -EISDIR;
+	}
+	return READ_ONCE(dir->flags) & INODE_DEAD ? -ENOENT : 0;
+}
+
+int may_create(struct inode *dir, const struct dentry *d)
+{
+	if (d->inode)
+		return -EEXIST;
+	if (READ_ONCE(dir->flags) & INODE_DEAD)
+		return -ENOENT;
+	return inode_permission(dir, MAY_WRITE | MAY_EXEC);
+}

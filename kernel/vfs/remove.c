@@ -1,0 +1,152 @@
+/* Removing names: unlink and rmdir. */
+#include <lib/errno.h>
+#include <linux/fcntl.h>
+#include <syscall/table.h>
+#include <vfs/file.h>
+
+#include "dcache_internal.h"
+#include "internal.h"
+#include "mount_internal.h"
+
+static int unlink_locked(struct name_op *op)
+{
+	struct inode *i = op->d->inode;
+	int err = may_delete(op->dir, op->d, false);
+
+	if (err)
+		return err;
+	if (!op->dir->ops->unlink)
+		return -EPERM;
+	rwsem_write_lock(&i->lock);
+	err = READ_ONCE(op->d->mounted) ? -EBUSY : op->dir->ops->unlink(op->dir, op->d);
+	rwsem_write_unlock(&i->lock);
+	if (!err)
+		dentry_delete(op->d);
+	return err;
+}
+
+/* A slash behind the name asks for a directory, which unlink does not remove. */
+static int unlink_slash_error(const struct inode *i)
+{
+	if (!i)
+		return -ENOENT;
+	return S_ISDIR(i->mode) ? -EISDIR : -ENOTDIR;
+}
+
+static int unlink_in(const struct path *parent, const struct last_component *last)
+{
+	struct inode *victim = NULL;
+	struct name_op op;
+	int err = name_begin_remove(&op, parent, last);
+
+	if (err)
+		return err;
+	if (last->trailing_slash) {
+		err = unlink_slash_error(op.d->inode);
+	} else if (!op.d->inode) {
+		err = -ENOENT;
+	} else {
+		/* Its pages, if this was the last name, are freed after the directory is unlocked. */
+		victim = op.d->inode;
+		inode_get(victim);
+		err = unlink_locked(&op);
+	}
+	name_end(&op);
+	if (victim)
+		inode_put(victim);
+	return err;
+}
+
+static int rmdir_locked(struct name_op *op)
+{
+	struct dentry *d = op->d;
+	struct inode *i = d->inode;
+	int err = may_delete(op->dir, d, true);
+
+	if (err)
+		return err;
+	if (!op->dir->ops->rmdir)
+		return -EPERM;
+	rwsem_write_lock_nested(&i->lock); /* parent before child */
+	err = READ_ONCE(d->mounted) ? -EBUSY : op->dir->ops->rmdir(op->dir, d);
+	if (!err)
+		WRITE_ONCE(i->flags, i->flags | INODE_DEAD);
+	rwsem_write_unlock(&i->lock);
+	if (err)
+		return err;
+	dentry_prune_children(d);
+	dentry_delete(d);
+	return 0;
+}
+
+static int rmdir_in(const struct path *parent, const struct last_component *last)
+{
+	struct name_op op;
+	int err = name_begin_remove(&op, parent, last);
+
+	if (err)
+		return err;
+	err = op.d->inode ? rmdir_locked(&op) : -ENOENT;
+	name_end(&op);
+	return err;
+}
+
+static int rmdir_last_error(const struct last_component *last)
+{
+	switch (last->type) {
+	case LAST_DOTDOT:
+		return -ENOTEMPTY;
+	case LAST_DOT:
+		return -EINVAL;
+	case LAST_ROOT:
+		return -EBUSY;
+	default:
+		return 0;
+	}
+}
+
+static int remove_at(int dirfd, const char *name, bool is_dir)
+{
+	struct last_component last;
+	struct path parent;
+	int err = path_parent(dirfd, name, 0, &parent, &last);
+
+	if (err)
+		return err;
+	if (is_dir)
+		err = rmdir_last_error(&last);
+	else if (last.type != LAST_NORM)
+		err = -EISDIR;
+	if (!err)
+		err = mount_want_write(parent.mnt);
+	if (err) {
+		path_put(&parent);
+		return err;
+	}
+	return is_dir ? rmdir_in(&parent, &last) : unlink_in(&parent, &last);
+}
+
+long sys_unlinkat(int dirfd, struct user_str path, u32 flags)
+{
+	struct filename f __uninit;
+	int err;
+
+	if (flags & ~(u32)AT_REMOVEDIR)
+		return -EINVAL;
+	err = filename_get(&f, path, 0);
+	if (err)
+		return err;
+	err = remove_at(dirfd, f.name, flags & AT_REMOVEDIR);
+	filename_put(&f);
+	return err;
+}
+
+long sys_unlink(struct user_str path)
+{
+	return sys_unlinkat(AT_FDCWD, path, 0);
+}
+
+long sys_rmdir(struct user_str path)
+{
+	return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
