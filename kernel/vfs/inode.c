@@ -12,10 +12,10 @@
 #include <task/task.h>
 #include <vfs/chrdev.h>
 #include <vfs/file.h>
+#include <vfs/locks.h>
+#include <vfs/pipe.h>
 
 #include "internal.h"
-
-extern const struct file_ops fifo_fops; /* vfs/pipe.h */
 
 static struct kmem_cache *inode_cache __ro_after_init;
 
@@ -35,7 +35,6 @@ struct inode *inode_alloc(struct super_block *sb, u32 mode)
 	i->atime = i->mtime = i->ctime = i->btime = clock_inode_time();
 	rwsem_init(&i->lock, S_ISDIR(mode) ? LOCK_RANK_INODE_DIR : LOCK_RANK_INODE);
 	spin_init(&i->spin, LOCK_RANK_INODE_SPIN);
-	list_init(&i->locks);
 	hlist_node_init(&i->ino_node);
 	mapping_init(&i->mapping, i, NULL);
 	return i;
@@ -59,6 +58,7 @@ void inode_put(struct inode *i)
 	mapping_fini(&i->mapping);
 	if (i->sb->ops && i->sb->ops->evict)
 		i->sb->ops->evict(i);
+	locks_free(i->locks);
 	rcu_call(&i->rcu, inode_free_rcu);
 }
 

@@ -239,7 +239,7 @@ static int readdir(struct file *f, struct dir_context *ctx)
 		ctx->pos = (loff_t)(ORDER_MAX - d->order);
 		/* Names of this directory change only under its lock, which we hold. */
 		if (!dir_emit(ctx, d->name.name, d->name.len, d->inode->ino,
-			      DT_OF(d->inode->mode)))
+			      (d->inode->mode & S_IFMT) >> 12))
 			return 0;
 		ctx->pos++;
 	}

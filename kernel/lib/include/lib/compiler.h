@@ -16,8 +16,6 @@
 #define __noinline     __attribute__((noinline))
 #define __uninit       __attribute__((uninitialized)) /* local: filled before it is read */
 #define __maybe_unused __attribute__((unused))
-/* A local that is filled before it is read, and too large to be cleared on every call. */
-#define __uninit       __attribute__((uninitialized))
 #define __no_sanitize_address __attribute__((no_sanitize_address))
 
 /* Code and data that are needed during boot only; freed or made unreachable afterwards. */

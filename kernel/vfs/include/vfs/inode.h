@@ -23,12 +23,6 @@ struct kstatfs;
 #define S_IALLUGO 07777
 #define S_IXUGO   0111
 
-/* d_type of a directory entry; DT_x of a mode is its S_IFMT bits shifted. */
-#define DT_UNKNOWN 0
-#define DT_DIR     4
-#define DT_LNK     10
-#define DT_OF(mode) (((mode) & S_IFMT) >> 12)
-
 /* What stat reports; filled from the inode or by getattr. */
 struct kstat {
 	u64 ino, size, blocks;
