@@ -42,3 +42,22 @@ $(TEST_PROGRAMS): $(TEST_OUT)/%: tests/%.c $(TEST_OUT)/test.o $(TEST_UAPI)/.read
 	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -o $@ $< $(TEST_OUT)/test.o
 
 -include $(wildcard $(TEST_OUT)/deps/*.d)
+
+# One guest boot each; TEST_CPUS, TEST_MACHINE and FLAVOR choose the machine and the kernel.
+TEST_CPUS ?= 1
+TEST_MACHINE ?= microvm
+TEST_RUN = tests/run -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+TEST_SET_TARGETS := $(foreach s,$(TEST_SETS),$(foreach p,host linux gatehouse,test-$(s)-$(p)))
+
+.PHONY: $(TEST_SET_TARGETS) test-busybox test-busybox-suite
+$(TEST_SET_TARGETS): tests
+	$(TEST_RUN) -p $(lastword $(subst -, ,$@)) $(word 2,$(subst -, ,$@))
+
+$(foreach s,$(TEST_SETS),test-$(s)-linux test-$(s)-gatehouse) test-busybox: $(B)/gatehouse $(B)/init
+$(foreach s,$(TEST_SETS),test-$(s)-gatehouse) test-busybox: $(KERNEL)
+
+test-busybox:
+	tests/busybox/compare -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+
+test-busybox-suite: $(B)/gatehouse $(B)/init $(KERNEL)
+	tests/suites/busybox
