@@ -1,0 +1,254 @@
+/*
+ * The page cache: the index of a file's pages and their lock bits.
+ *
+ * Look-ups take no lock: under RCU they load the entry, take a reference unless the count is 0,
+ * and load again. struct page is never freed, so the attempt is harmless on a page that was reused
+ * meanwhile: the second load differs, and the reference is dropped. Insertion and removal hold
+ * pages_lock; removal holds the page lock too, so a locked page stays in its mapping.
+ *
+ * A page in the cache owns one reference. Process context, except page_cache_find and page_unlock.
+ */
+#include <lib/errno.h>
+#include <lib/hash.h>
+#include <lib/log.h>
+#include <lib/string.h>
+#include <mm/mm.h>
+#include <mm/page_cache.h>
+#include <sched/sched.h>
+#include <sync/rcu.h>
+#include "internal.h"
+
+#define WAIT_TABLE 64
+static struct wait_queue page_waits[WAIT_TABLE];
+
+void page_cache_init(void)
+{
+	for (unsigned int i = 0; i < WAIT_TABLE; i++)
+		wait_queue_init(&page_waits[i]);
+}
+
+void mapping_init(struct mapping *m, struct inode *host, const struct mapping_ops *ops)
+{
+	m->host = host;
+	m->ops = ops;
+	xa_init(&m->pages);
+	spin_init(&m->pages_lock, LOCK_RANK_MAPPING_PAGES);
+	m->nr_pages = 0;
+	rwsem_init(&m->mmap_lock, LOCK_RANK_MAPPING_MMAP);
+	list_init(&m->mmap_list);
+	atomic_set(&m->writable_maps, 0);
+}
+
+static void count_page(const struct page *p, s64 n)
+{
+	mem_stat_add(STAT_CACHED, n);
+	if (page_test(p, PG_SHMEM))
+		mem_stat_add(STAT_SHMEM, n);
+}
+
+void mapping_fini(struct mapping *m)
+{
+	struct page *p;
+	u64 index;
+
+	xa_for_each(&m->pages, index, p) {
+		count_page(p, -1);
+		p->mapping = NULL;
+		page_put(p);
+	}
+	xa_destroy(&m->pages);
+	m->nr_pages = 0;
+}
+
+struct page *page_cache_find(struct mapping *m, u64 index)
+{
+	struct page *p;
+
+	rcu_read_lock();
+	while ((p = xa_load(&m->pages, index))) {
+		if (unlikely(!ref_get_unless_zero(&p->ref)))
+			continue; /* being removed: the entry goes away */
+		if (likely(xa_load(&m->pages, index) == p))
+			break;
+		page_put(p);
+	}
+	rcu_read_unlock();
+	return p;
+}
+
+bool page_trylock(struct page *p)
+{
+	return !(__atomic_fetch_or(&p->flags, BIT(PG_LOCKED), __ATOMIC_ACQUIRE) & BIT(PG_LOCKED));
+}
+
+static struct wait_queue *page_wait_queue(const struct page *p)
+{
+	return &page_waits[(u64)(p - page_array) % WAIT_TABLE];
+}
+
+void page_lock(struct page *p)
+{
+	might_sleep();
+	if (likely(page_trylock(p)))
+		return;
+	wait_event(page_wait_queue(p), page_trylock(p));
+}
+
+void page_unlock(struct page *p)
+{
+	ASSERT(page_test(p, PG_LOCKED));
+	__atomic_fetch_and(&p->flags, ~BIT(PG_LOCKED), __ATOMIC_RELEASE);
+	wake_up_all(page_wait_queue(p));
+}
+
+/* Makes the page at index, with the caller's reference. -EEXIST: somebody was faster. */
+static int page_insert(struct mapping *m, u64 index, struct page **out)
+{
+	bool memory = m->ops->memory_backed;
+	struct page *p = page_alloc(0, GFP_USER | (memory ? GFP_ZERO : 0));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	p->mapping = m;
+	p->index = index;
+	p->flags |= memory ? BIT(PG_UPTODATE) | BIT(PG_SHMEM) : BIT(PG_LOCKED);
+	page_get(p);
+	spin_lock(&m->pages_lock);
+	err = xa_load(&m->pages, index) ? -EEXIST : xa_store(&m->pages, index, p, NULL);
+	m->nr_pages += !err;
+	spin_unlock(&m->pages_lock);
+	if (err) {
+		p->mapping = NULL;
+		p->flags = 0;
+		page_put(p);
+		page_put(p);
+		return err;
+	}
+	count_page(p, 1);
+	*out = p;
+	return 0;
+}
+
+/* Waits for, or starts, the reading of a page that is in the cache. Drops it on failure. */
+static int page_make_uptodate(struct mapping *m, struct page *p, bool locked)
+{
+	int err = 0;
+
+	if (!locked)
+		page_lock(p);
+	if (page_test(p, PG_UPTODATE) || p->mapping != m)
+		page_unlock(p);
+	else
+		err = m->ops->read_page(m, p);
+	if (!err && p->mapping != m)
+		err = -EAGAIN;
+	else if (!err && !page_test(p, PG_UPTODATE))
+		err = -EIO;
+	if (err)
+		page_put(p);
+	return err;
+}
+
+int page_cache_get(struct mapping *m, u64 index, struct page **page)
+{
+	for (;;) {
+		struct page *p = page_cache_find(m, index);
+		bool fresh = false;
+		int err;
+
+		if (!p) {
+			err = page_insert(m, index, &p);
+			if (err == -EEXIST)
+				continue;
+			if (err)
+				return err;
+			fresh = true;
+		}
+		err = likely(page_test(p, PG_UPTODATE)) ? 0 : page_make_uptodate(m, p, fresh);
+		if (err == -EAGAIN)
+			continue;
+		*page = p;
+		return err;
+	}
+}
+
+/* The first page in [*index, last], with a reference and locked; NULL at the end. */
+static struct page *next_locked(struct mapping *m, u64 *index, u64 last)
+{
+	for (;;) {
+		struct page *p;
+
+		spin_lock(&m->pages_lock);
+		p = xa_find(&m->pages, index, last);
+		if (p)
+			page_get(p);
+		spin_unlock(&m->pages_lock);
+		if (!p)
+			return NULL;
+		page_lock(p);
+		if (p->mapping == m)
+			return p;
+		page_unlock(p);
+		page_put(p);
+	}
+}
+
+/*
+ * A fault may have looked the page up before and map it only now. It raises mapcount first and
+ * tests page->mapping then; we clear mapping first and test mapcount then (both fully ordered), so
+ * at least one side sees the other: either the fault gives up or we unmap again.
+ */
+static void page_remove(struct mapping *m, struct page *p)
+{
+	spin_lock(&m->pages_lock);
+	xa_erase(&m->pages, p->index);
+	m->nr_pages--;
+	spin_unlock(&m->pages_lock);
+	count_page(p, -1);
+	__atomic_store_n(&p->mapping, NULL, __ATOMIC_SEQ_CST);
+	smp_mb();
+	if (atomic_read(&p->mapcount) > 0)
+		mapping_unmap_range(m, p->index, p->index, false);
+	page_put(p);
+}
+
+void page_cache_truncate(struct mapping *m, u64 first, u64 last)
+{
+	u64 index = first;
+	struct page *p;
+
+	while (first <= last && (p = next_locked(m, &index, last))) {
+		u64 removed = p->index;
+
+		/* Not under the page lock, whose rank is higher than that of the area list. */
+		page_remove(m, p);
+		page_unlock(p);
+		page_put(p);
+		if (removed >= last)
+			break;
+		index = removed + 1;
+	}
+}
+
+u64 page_cache_next_present(struct mapping *m, u64 from)
+{
+	u64 index = from;
+	bool found;
+
+	rcu_read_lock();
+	found = xa_find(&m->pages, &index, U64_MAX);
+	rcu_read_unlock();
+	return found ? index : U64_MAX;
+}
+
+u64 page_cache_next_hole(struct mapping *m, u64 from)
+{
+	u64 index;
+	int err;
+
+	rcu_read_lock();
+	err = xa_find_free(&m->pages, from, U64_MAX, &index);
+	rcu_read_unlock();
+	return err ? U64_MAX : index;
+}
