@@ -132,6 +132,8 @@ void mm_boot_init(void)
 	reserve_image();
 	add_free_memory();
 	slab_init();
+	page_cache_init();
+	mm_init();
 	zero_page = page_alloc(0, GFP_ZERO);
 	BUG_ON(!zero_page);
 	page_set(zero_page, PG_RESERVED);

@@ -29,9 +29,13 @@ u64 page_cpu_drain(void);
 /* ---- slab.c ---- */
 
 void slab_init(void);
-void slab_cpu_start(void);
 /* Gives empty slabs back; the number of pages. */
 u64 slab_reclaim(void);
+
+/* ---- page_cache.c, mm.c: boot ---- */
+
+void page_cache_init(void);
+void mm_init(void);
 
 /* ---- reclaim.c ---- */
 
@@ -69,4 +73,3 @@ static inline void mem_stat_add(enum mem_stat s, s64 n)
 }
 /* The sum over all CPUs; never negative. */
 u64 mem_stat_read(enum mem_stat s);
-void mem_stats_cpu_start(void);

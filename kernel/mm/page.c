@@ -2,9 +2,7 @@
  * Allocation and release of pages: a per-CPU cache of single pages in front of the buddy lists,
  * and what happens when memory runs short.
  *
- * A CPU's cache is touched by that CPU alone with interrupts disabled, so it needs no lock. The
- * template of the per-CPU area has limit 0: until mm_cpu_start() a CPU bypasses its cache, which
- * makes the copying of areas during boot harmless.
+ * A CPU's cache is touched by that CPU alone with interrupts disabled, so it needs no lock.
  */
 #include <arch/irq.h>
 #include <arch/percpu.h>
@@ -19,7 +17,6 @@
 
 struct page_cpu {
 	u32 count;
-	u32 limit; /* 0 until the CPU is up, then CPU_CACHE_PAGES */
 	struct page *page[CPU_CACHE_PAGES];
 };
 static DEFINE_PER_CPU(struct page_cpu, page_cpu);
@@ -43,14 +40,10 @@ static struct page *cpu_cache_refill(bool use_reserve)
 	struct page_cpu *c = this_cpu_ptr(page_cpu);
 	struct page *p = NULL;
 
-	if (!c->limit) {
-		p = buddy_take(0, use_reserve);
-	} else {
-		if (!c->count)
-			c->count = buddy_take_batch(c->page, CPU_CACHE_BATCH, use_reserve);
-		if (c->count)
-			p = c->page[--c->count];
-	}
+	if (!c->count)
+		c->count = buddy_take_batch(c->page, CPU_CACHE_BATCH, use_reserve);
+	if (c->count)
+		p = c->page[--c->count];
 	arch_irq_restore(flags);
 	return p;
 }
@@ -60,18 +53,13 @@ static void cpu_cache_push(struct page *p)
 	u64 flags = arch_irq_save();
 	struct page_cpu *c = this_cpu_ptr(page_cpu);
 
-	if (unlikely(c->count >= c->limit)) {
-		if (!c->limit) {
-			buddy_give(p, 0);
-			goto out;
-		}
+	if (unlikely(c->count == CPU_CACHE_PAGES)) {
 		/* The pages freed longest ago go: those on top are warm in the cache. */
 		buddy_give_batch(c->page, CPU_CACHE_BATCH * 2);
 		c->count -= CPU_CACHE_BATCH * 2;
 		memmove(c->page, c->page + CPU_CACHE_BATCH * 2, c->count * sizeof(c->page[0]));
 	}
 	c->page[c->count++] = p;
-out:
 	arch_irq_restore(flags);
 }
 
@@ -85,18 +73,6 @@ u64 page_cpu_drain(void)
 	c->count = 0;
 	arch_irq_restore(flags);
 	return n;
-}
-
-void mm_cpu_start(void)
-{
-	u64 flags = arch_irq_save();
-	struct page_cpu *c = this_cpu_ptr(page_cpu);
-
-	c->count = 0;
-	c->limit = CPU_CACHE_PAGES;
-	mem_stats_cpu_start();
-	slab_cpu_start();
-	arch_irq_restore(flags);
 }
 
 /* A task that is being killed for memory, or exits, needs some to get out of the way. */

@@ -197,10 +197,13 @@ static struct page *next_locked(struct mapping *m, u64 *index, u64 last)
 /*
  * A fault may have looked the page up before and map it only now. It raises mapcount first and
  * tests page->mapping then; we clear mapping first and test mapcount then (both fully ordered), so
- * at least one side sees the other: either the fault gives up or we unmap again.
+ * at least one side sees the other: either the fault gives up or we unmap again. Releases the page
+ * lock, whose rank is higher than that of the list of areas, before it unmaps.
  */
 static void page_remove(struct mapping *m, struct page *p)
 {
+	u64 index = p->index;
+
 	spin_lock(&m->pages_lock);
 	xa_erase(&m->pages, p->index);
 	m->nr_pages--;
@@ -208,8 +211,9 @@ static void page_remove(struct mapping *m, struct page *p)
 	count_page(p, -1);
 	__atomic_store_n(&p->mapping, NULL, __ATOMIC_SEQ_CST);
 	smp_mb();
+	page_unlock(p);
 	if (atomic_read(&p->mapcount) > 0)
-		mapping_unmap_range(m, p->index, p->index, false);
+		mapping_unmap_range(m, index, index, false);
 	page_put(p);
 }
 
@@ -221,9 +225,7 @@ void page_cache_truncate(struct mapping *m, u64 first, u64 last)
 	while (first <= last && (p = next_locked(m, &index, last))) {
 		u64 removed = p->index;
 
-		/* Not under the page lock, whose rank is higher than that of the area list. */
 		page_remove(m, p);
-		page_unlock(p);
 		page_put(p);
 		if (removed >= last)
 			break;

@@ -26,7 +26,6 @@ static DEFINE_PER_CPU(struct slab_cpus, slab_cpus);
 static struct kmem_cache caches[MAX_CACHES];
 static u32 nr_caches;
 static DEFINE_SPINLOCK(caches_lock, LOCK_RANK_SLAB);
-static bool cpu_lists_live; /* caches_lock; false during early boot: CPU lists stay empty */
 
 /* Empty slabs a cache keeps instead of returning them. */
 #define KEEP_EMPTY 2
@@ -157,11 +156,10 @@ static void destroy_slabs(struct kmem_cache *c, struct list_head *dead)
 static void *refill(struct kmem_cache *c)
 {
 	struct slab_cpu *cpu = cpu_list(c);
-	u32 batch = c->cpu_limit ? c->cpu_limit / 2 : 1;
 	void *obj;
 
 	spin_lock(&c->lock);
-	cpu->count += take_objects(c, &cpu->free, batch);
+	cpu->count += take_objects(c, &cpu->free, c->cpu_limit / 2);
 	spin_unlock_no_resched(&c->lock);
 	obj = cpu->free;
 	if (obj) {
@@ -290,11 +288,7 @@ static void cache_layout(struct kmem_cache *c, size_t size, size_t align)
 #endif
 	c->order = slab_order(c->stride);
 	c->per_slab = ((u32)PAGE_SIZE << c->order) / c->stride;
-}
-
-static u32 hoard_limit(u32 stride)
-{
-	return stride <= 256 ? 64 : stride <= 1024 ? 32 : stride <= 4096 ? 8 : 4;
+	c->cpu_limit = c->stride <= 256 ? 64 : c->stride <= 1024 ? 32 : c->stride <= 4096 ? 8 : 4;
 }
 
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align)
@@ -313,23 +307,9 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	spin_init(&c->lock, LOCK_RANK_SLAB);
 	list_init(&c->partial);
 	list_init(&c->empty);
-	c->cpu_limit = cpu_lists_live ? hoard_limit(c->stride) : 0;
 	smp_store_release(&nr_caches, nr_caches + 1);
 	spin_unlock_irqrestore(&caches_lock, flags);
 	return c;
-}
-
-void slab_cpu_start(void)
-{
-	u64 flags = spin_lock_irqsave(&caches_lock);
-
-	memset(this_cpu_ptr(slab_cpus), 0, sizeof(struct slab_cpus));
-	if (!cpu_lists_live) {
-		cpu_lists_live = true;
-		for (u32 i = 0; i < nr_caches; i++)
-			caches[i].cpu_limit = hoard_limit(caches[i].stride);
-	}
-	spin_unlock_irqrestore(&caches_lock, flags);
 }
 
 static u64 reclaim_cache(struct kmem_cache *c)

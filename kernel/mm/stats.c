@@ -18,13 +18,6 @@ u64 mem_stat_read(enum mem_stat s)
 	return sum > 0 ? (u64)sum : 0;
 }
 
-/* A secondary CPU's area was copied from a template in which the boot CPU may have counted. */
-void mem_stats_cpu_start(void)
-{
-	if (smp_processor_id() != 0)
-		memset(this_cpu_ptr(mem_cpu_stats), 0, sizeof(struct mem_cpu_stats));
-}
-
 void mem_stats(struct mem_stats *st)
 {
 	memset(st, 0, sizeof(*st));

@@ -44,11 +44,12 @@ struct vma_ops {
 #define VMA_STACK    BIT(14)
 #define VMA_HEAP     BIT(15)
 #define VMA_SPECIAL  BIT(16) /* vdso and the like: no split, merge, mremap growth */
+#define VMA_LOCKONFAULT BIT(17) /* mlock2(MLOCK_ONFAULT) */
 
 struct vma {
 	u64 start, end;              /* page aligned; mmap_lock */
 	struct rb_node node;         /* mmap_lock; augmented with the largest gap */
-	u64 max_gap;                 /* of the subtree */
+	u64 gap, max_gap;            /* free bytes below start; the largest of the subtree */
 	struct mm *mm;               /* immutable */
 	u32 flags;                   /* VMA_*; mmap_lock for writing to change */
 	struct file *file;           /* reference held; NULL: anonymous */
@@ -56,6 +57,7 @@ struct vma {
 	const struct vma_ops *ops;   /* NULL: anonymous */
 	struct list_head mapping_node; /* mapping->mmap_list; mapping->mmap_lock */
 	void *private;
+	bool has_anon;               /* may hold anonymous pages; set by faults, never cleared */
 };
 
 struct mm {
@@ -69,7 +71,8 @@ struct mm {
 	struct cpumask cpus;             /* CPUs whose TLB may hold entries; atomic */
 	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end; /* mmap_lock */
-	u64 mmap_base;
+	u64 mmap_base;                   /* placement goes down from here (up, when bottom_up) */
+	bool bottom_up;
 	u64 total_pages, locked_pages, data_pages, stack_pages, exec_pages; /* mmap_lock */
 	u64 commit_pages;
 	struct atomic64 anon_pages, file_pages, shmem_pages, pt_pages; /* resident */
@@ -78,7 +81,8 @@ struct mm {
 	u64 vdso_base;
 	u64 auxv[48];                    /* AT_* pairs as given to the program, for /proc/pid/auxv */
 	u32 dumpable;
-	u32 def_flags;                   /* MCL_FUTURE */
+	u32 def_flags;                   /* VMA_LOCKED after mlockall(MCL_FUTURE) */
+	bool lock_on_fault;              /* … with MCL_ONFAULT: locked, but not populated */
 };
 
 /* A fresh address space with one user, or NULL. */
@@ -105,8 +109,10 @@ int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
 /* Stack area for exec with its top at `top`, growing down. */
 int mm_map_stack(struct mm *mm, u64 top, u64 size, bool executable) __must_check;
-/* Establishes the heap: brk starts at addr. */
+/* Establishes the heap: brk starts at addr, or a random way above it (ASLR). */
 void mm_set_brk(struct mm *mm, u64 addr);
+/* Where exec puts the top of the stack: USER_TOP, or a random way below it. Page aligned. */
+u64 mm_stack_top(void);
 /* Kernel-provided pages (vDSO): area with the given pages, never written by the user. */
 int mm_map_special(struct mm *mm, u64 addr, u64 len, u32 vma_flags, struct page **pages,
 		   const char *name) __must_check;

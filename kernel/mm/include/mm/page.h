@@ -24,6 +24,7 @@ enum page_flag {
 	PG_ANON,      /* anonymous user memory */
 	PG_RESERVED,  /* never freed: kernel image, firmware, zero page */
 	PG_COMPOUND,  /* head of an allocation of order > 0 */
+	PG_SHMEM,     /* page cache of a memory-backed mapping */
 };
 
 struct page {
@@ -36,7 +37,7 @@ struct page {
 		void *private;           /* slab: the cache */
 	};
 	u64 index;                 /* page cache: offset in pages; slab: private */
-	struct atomic mapcount;    /* page table entries that map it */
+	struct atomic mapcount;    /* page cache: page table entries that map it */
 	u32 slab_inuse;            /* slab private */
 	void *slab_free;           /* slab private */
 };
@@ -105,11 +106,6 @@ void mem_stats(struct mem_stats *st);
 
 /* Builds page array and free lists from boot_info. Once. Afterwards page_alloc works. */
 void mm_boot_init(void);
-/*
- * Puts the calling CPU's caches of pages and slab objects to use: on each CPU, once it runs on its
- * final per-CPU area. Before that every allocation goes to the shared lists.
- */
-void mm_cpu_start(void);
 /* Frees the initrd and .init sections: whole pages inside [start, end). Late. */
 void mm_free_boot_memory(struct paddr start, struct paddr end);
 

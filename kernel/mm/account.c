@@ -1,0 +1,74 @@
+/*
+ * What an address space may use: page counts by kind, RLIMIT_AS, RLIMIT_DATA and RLIMIT_MEMLOCK,
+ * and the commit charge. Overcommit is Linux's mode 0: only a single request larger than all
+ * memory is refused. mmap_lock held for writing.
+ */
+#include <lib/errno.h>
+#include <linux/resource.h>
+#include <task/cred.h>
+#include <task/task.h>
+#include "vma.h"
+
+static bool is_data(u32 flags)
+{
+	return (flags & (VMA_WRITE | VMA_SHARED | VMA_GROWSDOWN)) == VMA_WRITE;
+}
+
+static bool is_code(u32 flags)
+{
+	return (flags & (VMA_EXEC | VMA_WRITE | VMA_GROWSDOWN)) == VMA_EXEC;
+}
+
+void mm_count_vma(struct mm *mm, u32 flags, s64 pages)
+{
+	mm->total_pages += pages;
+	if (is_code(flags))
+		mm->exec_pages += pages;
+	else if (flags & VMA_GROWSDOWN)
+		mm->stack_pages += pages;
+	else if (is_data(flags))
+		mm->data_pages += pages;
+	if (flags & VMA_LOCKED)
+		mm->locked_pages += pages;
+}
+
+bool mm_may_expand(const struct mm *mm, u32 flags, u64 pages)
+{
+	if (mm->total_pages + pages > rlimit(RLIMIT_AS) >> PAGE_SHIFT)
+		return false;
+	return !is_data(flags) || mm->data_pages + pages <= rlimit(RLIMIT_DATA) >> PAGE_SHIFT;
+}
+
+int mm_may_lock(const struct mm *mm, u32 flags, u64 pages)
+{
+	u64 limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+
+	if (!(flags & VMA_LOCKED) || mm->locked_pages + pages <= limit || capable(CAP_IPC_LOCK))
+		return 0;
+	return -EAGAIN;
+}
+
+bool mm_can_lock(void)
+{
+	return rlimit(RLIMIT_MEMLOCK) || capable(CAP_IPC_LOCK);
+}
+
+bool vma_is_accountable(u32 flags)
+{
+	return (flags & (VMA_NORESERVE | VMA_SHARED | VMA_WRITE)) == VMA_WRITE;
+}
+
+int commit_charge(struct mm *mm, u64 pages)
+{
+	if (pages > buddy_total_pages())
+		return -ENOMEM;
+	mm->commit_pages += pages;
+	mem_stat_add(STAT_COMMITTED, pages);
+	return 0;
+}
+
+void commit_uncharge(struct mm *mm, u64 pages)
+{
+	mm->commit_pages -= pages;
+	mem_stat_add(STAT_COMMITTED, -(s64)pages);
+}

@@ -1,0 +1,372 @@
+/*
+ * Areas and their tree: a red-black tree in address order in which each node knows the free space
+ * below itself and the largest such gap of its subtree, so a place for a new area is found in
+ * O(log n). An area that maps a file also stands in the list of the file's mapping.
+ *
+ * The tree changes under mmap_lock held for writing. An area's borders and offset are also read by
+ * truncation, through the mapping's list: they change under the mapping's mmap_lock.
+ */
+#include <lib/errno.h>
+#include <lib/log.h>
+#include <lib/string.h>
+#include <mm/layout.h>
+#include <mm/slab.h>
+#include <vfs/file.h>
+#include "vma.h"
+
+static struct kmem_cache *vma_cache;
+
+void vma_cache_init(void)
+{
+	vma_cache = kmem_cache_create("vma", sizeof(struct vma), 8);
+}
+
+static struct vma *vma_of(struct rb_node *n)
+{
+	return rb_entry_or_null(n, struct vma, node);
+}
+
+static u64 subtree_gap(const struct rb_node *n)
+{
+	return n ? container_of(n, struct vma, node)->max_gap : 0;
+}
+
+static void vma_update(struct rb_node *n)
+{
+	struct vma *v = vma_of(n);
+	u64 gap = MAX(v->gap, subtree_gap(n->left));
+
+	v->max_gap = MAX(gap, subtree_gap(n->right));
+}
+
+struct vma *vma_next(const struct vma *v)
+{
+	return vma_of(rb_next(&v->node));
+}
+
+struct vma *vma_prev(const struct vma *v)
+{
+	return vma_of(rb_prev(&v->node));
+}
+
+struct vma *vma_first(const struct mm *mm)
+{
+	return vma_of(rb_first(&mm->vmas));
+}
+
+struct vma *vma_find(struct mm *mm, u64 addr)
+{
+	struct rb_node *n = mm->vmas.node;
+	struct vma *best = NULL;
+
+	while (n) {
+		struct vma *v = rb_entry(n, struct vma, node);
+
+		if (addr < v->end) {
+			best = v;
+			if (addr >= v->start)
+				break;
+			n = n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return best;
+}
+
+struct vma *vma_find_overlap(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *v = vma_find(mm, start);
+
+	return v && v->start < end ? v : NULL;
+}
+
+/* A stack keeps its distance from what lies below. */
+static u64 start_with_guard(const struct vma *v)
+{
+	if (!(v->flags & VMA_GROWSDOWN))
+		return v->start;
+	return v->start > STACK_GUARD_GAP ? v->start - STACK_GUARD_GAP : 0;
+}
+
+static void refresh_gap(struct vma *v)
+{
+	const struct vma *prev = vma_prev(v);
+	u64 below = prev ? prev->end : 0;
+	u64 top = start_with_guard(v);
+
+	v->gap = top > below ? top - below : 0;
+	rb_propagate(&v->node, vma_update);
+}
+
+struct mapping *vma_mapping(const struct vma *v)
+{
+	return v->file ? &v->file->inode->mapping : anon_shared_mapping(v);
+}
+
+/* Into the list of the mapping's areas: behind `after`, or in front when that is NULL. */
+static void mapping_add(struct vma *v, struct vma *after)
+{
+	struct mapping *m = vma_mapping(v);
+
+	if (!m)
+		return;
+	rwsem_write_lock(&m->mmap_lock);
+	list_add(&v->mapping_node, after ? &after->mapping_node : &m->mmap_list);
+	if ((v->flags & (VMA_SHARED | VMA_MAYWRITE)) == (VMA_SHARED | VMA_MAYWRITE))
+		atomic_inc(&m->writable_maps);
+	rwsem_write_unlock(&m->mmap_lock);
+}
+
+void vma_unlist(struct vma *v)
+{
+	struct mapping *m = vma_mapping(v);
+
+	if (!m)
+		return;
+	rwsem_write_lock(&m->mmap_lock);
+	list_del(&v->mapping_node);
+	if ((v->flags & (VMA_SHARED | VMA_MAYWRITE)) == (VMA_SHARED | VMA_MAYWRITE))
+		atomic_dec(&m->writable_maps);
+	rwsem_write_unlock(&m->mmap_lock);
+}
+
+struct vma *vma_alloc(struct mm *mm)
+{
+	struct vma *v = kmem_cache_alloc(vma_cache, GFP_KERNEL | GFP_ZERO);
+
+	if (v) {
+		v->mm = mm;
+		list_init(&v->mapping_node);
+	}
+	return v;
+}
+
+struct vma *vma_copy(const struct vma *v, struct mm *mm)
+{
+	struct vma *copy = kmem_cache_alloc(vma_cache, GFP_KERNEL);
+
+	if (!copy)
+		return NULL;
+	*copy = *v;
+	copy->mm = mm;
+	list_init(&copy->mapping_node);
+	if (copy->file)
+		file_get(copy->file);
+	if (copy->ops && copy->ops->open)
+		copy->ops->open(copy);
+	return copy;
+}
+
+void vma_free(struct vma *v)
+{
+	if (v->ops && v->ops->close)
+		v->ops->close(v);
+	if (v->file)
+		file_put(v->file);
+	kmem_cache_free(vma_cache, v);
+}
+
+static void tree_link(struct mm *mm, struct vma *v)
+{
+	struct rb_node **link = &mm->vmas.node, *parent = NULL;
+	struct vma *next;
+
+	while (*link) {
+		parent = *link;
+		link = v->start < vma_of(parent)->start ? &parent->left : &parent->right;
+	}
+	v->gap = v->max_gap = 0;
+	rb_insert(&mm->vmas, &v->node, parent, link, vma_update);
+	mm->nr_vmas++;
+	refresh_gap(v);
+	next = vma_next(v);
+	if (next)
+		refresh_gap(next);
+}
+
+void vma_link(struct mm *mm, struct vma *v)
+{
+	tree_link(mm, v);
+	mapping_add(v, NULL);
+}
+
+void vma_link_copy(struct mm *mm, struct vma *copy, struct vma *of)
+{
+	tree_link(mm, copy);
+	mapping_add(copy, of);
+}
+
+void vma_unlink(struct mm *mm, struct vma *v)
+{
+	struct vma *next = vma_next(v);
+
+	vma_unlist(v);
+	rb_erase(&mm->vmas, &v->node, vma_update);
+	mm->nr_vmas--;
+	if (next)
+		refresh_gap(next);
+}
+
+static void set_bounds(struct vma *v, u64 start, u64 end)
+{
+	v->pgoff += (s64)(start - v->start) >> PAGE_SHIFT;
+	v->start = start;
+	v->end = end;
+}
+
+void vma_set_bounds(struct vma *v, u64 start, u64 end)
+{
+	struct mapping *m = vma_mapping(v);
+	struct vma *next;
+
+	if (m) {
+		rwsem_write_lock(&m->mmap_lock);
+		set_bounds(v, start, end);
+		rwsem_write_unlock(&m->mmap_lock);
+	} else {
+		set_bounds(v, start, end);
+	}
+	refresh_gap(v);
+	next = vma_next(v);
+	if (next)
+		refresh_gap(next);
+}
+
+struct vma *vma_split(struct vma *v, u64 addr)
+{
+	struct vma *upper = vma_copy(v, v->mm);
+
+	if (!upper)
+		return NULL;
+	upper->start = addr;
+	upper->pgoff += (addr - v->start) >> PAGE_SHIFT;
+	/* A truncation must find every page at any moment: first overlap, then shrink. */
+	mapping_add(upper, NULL);
+	vma_set_bounds(v, v->start, addr);
+	tree_link(v->mm, upper);
+	return upper;
+}
+
+int vma_split_at(struct mm *mm, u64 addr)
+{
+	struct vma *v = vma_find(mm, addr);
+
+	if (!v || v->start >= addr)
+		return 0;
+	if (mm->nr_vmas >= MAX_MAP_COUNT)
+		return -ENOMEM;
+	return vma_split(v, addr) ? 0 : -ENOMEM;
+}
+
+bool vma_can_append(const struct vma *v, const struct vma *like)
+{
+	if (v->end != like->start || v->flags != like->flags ||
+	    v->flags & VMA_SPECIAL || v->file != like->file || v->ops != like->ops ||
+	    v->private != like->private)
+		return false;
+	return v->pgoff + vma_pages(v) == like->pgoff;
+}
+
+/* Makes the pair one area: `upper` disappears. */
+static void absorb(struct mm *mm, struct vma *lower, struct vma *upper)
+{
+	lower->has_anon |= upper->has_anon;
+	vma_set_bounds(lower, lower->start, upper->end);
+	vma_unlink(mm, upper);
+	vma_free(upper);
+}
+
+struct vma *vma_coalesce(struct mm *mm, struct vma *v)
+{
+	struct vma *prev = vma_prev(v), *next = vma_next(v);
+
+	if (next && vma_can_append(v, next))
+		absorb(mm, v, next);
+	if (prev && vma_can_append(prev, v)) {
+		absorb(mm, prev, v);
+		return prev;
+	}
+	return v;
+}
+
+/*
+ * The highest place: right subtree, the node's own gap, left subtree; a subtree without a large
+ * enough gap is skipped. Only gaps cut by `high` or `low` can disappoint, so the search stays
+ * O(log n). Recursion goes right only, at most the tree's height.
+ */
+static bool highest_in(const struct rb_node *n, u64 low, u64 high, u64 len, u64 *addr)
+{
+	while (n && subtree_gap(n) >= len) {
+		const struct vma *v = rb_entry(n, const struct vma, node);
+		u64 top = MIN(start_with_guard(v), high);
+		u64 bottom = MAX(start_with_guard(v) - v->gap, low);
+
+		if (v->end + len <= high && highest_in(n->right, low, high, len, addr))
+			return true;
+		if (v->gap >= len && top >= bottom && top - bottom >= len) {
+			*addr = top - len;
+			return true;
+		}
+		if (v->start <= low)
+			return false;
+		n = n->left;
+	}
+	return false;
+}
+
+/* End of the last area. */
+static u64 last_end(const struct mm *mm)
+{
+	const struct vma *last = vma_of(rb_last(&mm->vmas));
+
+	return last ? last->end : 0;
+}
+
+bool vma_gap_highest(const struct mm *mm, u64 low, u64 high, u64 len, u64 *addr)
+{
+	u64 bottom = MAX(last_end(mm), low);
+
+	if (high < low || high - low < len)
+		return false;
+	if (high >= bottom && high - bottom >= len) {
+		*addr = high - len;
+		return true;
+	}
+	return highest_in(mm->vmas.node, low, high, len, addr);
+}
+
+static bool lowest_in(const struct rb_node *n, u64 low, u64 high, u64 len, u64 *addr)
+{
+	while (n && subtree_gap(n) >= len) {
+		const struct vma *v = rb_entry(n, const struct vma, node);
+		u64 top = MIN(start_with_guard(v), high);
+		u64 bottom = MAX(start_with_guard(v) - v->gap, low);
+
+		if (v->start > low && lowest_in(n->left, low, high, len, addr))
+			return true;
+		if (v->gap >= len && top >= bottom && top - bottom >= len) {
+			*addr = bottom;
+			return true;
+		}
+		if (v->end + len > high)
+			return false;
+		n = n->right;
+	}
+	return false;
+}
+
+bool vma_gap_lowest(const struct mm *mm, u64 low, u64 high, u64 len, u64 *addr)
+{
+	u64 bottom = MAX(last_end(mm), low);
+
+	if (high < low || high - low < len)
+		return false;
+	if (lowest_in(mm->vmas.node, low, high, len, addr))
+		return true;
+	if (high >= bottom && high - bottom >= len) {
+		*addr = bottom;
+		return true;
+	}
+	return false;
+}
