@@ -30,18 +30,22 @@ struct sched_entity {
 	/* Fair class; the run-queue lock guards all of it. */
 	struct rb_node node;
 	u64 deadline;          /* virtual */
-	u64 min_deadline;      /* of the subtree; augmented */
 	u64 vruntime;
-	s64 vlag;
-	u64 slice_ns;
-	u32 weight;
-	bool on_rq;
+	u64 min_vruntime;      /* of the subtree; augmented */
+	s64 vlag;              /* while off the queue: how far it was behind the average */
+	u32 weight;            /* 1024 is nice 0 */
+	u32 inv_weight;        /* 2^32 / weight */
+	u8 on_rq;              /* ON_RQ_*, see sched/run_queue.h; readable without the lock */
+	bool uninterruptible;  /* counts in the load average while it sleeps */
 	/* Real-time class. */
+	bool rt_to_tail;       /* used its turn up: goes behind its equals */
 	struct list_head rt_node;
 	u64 rt_slice_left_ns;
 	/* Accounting. */
 	u64 exec_start_ns;
-	u64 sum_exec_ns;       /* CPU time, readable without the lock by torn-free load */
+	u64 sum_exec_ns;       /* CPU time, exact up to exec_start_ns */
+	u64 sampled_exec_ns;   /* sum_exec_ns at the last sample */
+	u64 sampled_user_ns, sampled_system_ns; /* how samples split it; see sched/account.c */
 	u64 nr_switches_voluntary, nr_switches_involuntary;
 };
 
@@ -97,8 +101,8 @@ void sched_get_params(const struct task *t, struct sched_params *p);
 /* Moves t to an allowed CPU. -EINVAL when no online CPU is in the mask. */
 int sched_set_affinity(struct task *t, struct cpumask mask) __must_check;
 
-/* CPU time of a task up to now, ns; utime and stime are sampled by exact accounting at the gate's
- * slow edges or scaled from ticks, as sched/account.c explains. */
+/* CPU time of a task up to now, ns, exact. The split into user and system time is that of samples,
+ * scaled to the exact sum, as sched/account.c explains; neither part ever goes back. Any context. */
 u64 sched_task_runtime(const struct task *t);
 void sched_task_times(const struct task *t, u64 *user_ns, u64 *system_ns);
 

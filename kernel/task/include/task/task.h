@@ -90,7 +90,7 @@ struct task {
 	u32 pagefault_disabled;          /* own: nesting */
 	u64 timer_slack_ns;              /* own */
 	u64 start_time_ns;               /* const: monotonic */
-	u64 utime_ns, stime_ns;          /* own; see sched_task_times */
+	u64 utime_ns, stime_ns;          /* wake_lock: last answer of sched_task_times */
 	u64 minor_faults, major_faults;  /* own */
 	u64 io_read_bytes, io_write_bytes, io_read_calls, io_write_calls; /* own */
 	struct task_work *works;         /* atomic stack: run before user mode */
