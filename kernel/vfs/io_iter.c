@@ -233,7 +233,7 @@ int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr)
 		return (int)total;
 	}
 	it->kind = IO_USER;
-	it->nofault = it->append = false;
+	it->nofault = it->append = it->nowait = false;
 	it->nr_segs = (u32)nr;
 	it->seg = 0;
 	it->seg_offset = 0;
@@ -246,7 +246,7 @@ int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr)
 void io_iter_kernel(struct io_iter *it, void *buf, size_t len)
 {
 	it->kind = IO_KERNEL;
-	it->nofault = it->append = false;
+	it->nofault = it->append = it->nowait = false;
 	it->nr_segs = 1;
 	it->seg = 0;
 	it->seg_offset = 0;
@@ -260,7 +260,7 @@ void io_iter_kernel(struct io_iter *it, void *buf, size_t len)
 void io_iter_pages(struct io_iter *it, const struct io_seg *segs, u32 nr, u64 len)
 {
 	it->kind = IO_PAGES;
-	it->nofault = it->append = false;
+	it->nofault = it->append = it->nowait = false;
 	it->nr_segs = nr;
 	it->seg = 0;
 	it->seg_offset = 0;

@@ -127,16 +127,6 @@ static ssize_t drain(struct pipe *p, struct io_iter *to)
 	return total;
 }
 
-static bool readable(const struct pipe *p)
-{
-	return !pipe_empty(p) || !READ_ONCE(p->writers);
-}
-
-static bool writable(const struct pipe *p)
-{
-	return !pipe_full(p) || !READ_ONCE(p->readers);
-}
-
 static ssize_t pipe_read(struct file *f, struct io_iter *to, loff_t *pos)
 {
 	struct pipe *p = f->inode->pipe;
@@ -152,12 +142,12 @@ static ssize_t pipe_read(struct file *f, struct io_iter *to, loff_t *pos)
 		n = drain(p, to);
 		if (n || !p->writers)
 			break;
-		if (READ_ONCE(f->flags) & O_NONBLOCK) {
+		if (to->nowait || READ_ONCE(f->flags) & O_NONBLOCK) {
 			n = -EAGAIN;
 			break;
 		}
 		mutex_unlock(&p->lock);
-		err = wait_event_exclusive(&p->read_wait, readable(p));
+		err = wait_event_exclusive(&p->read_wait, pipe_can_read(p));
 		if (err)
 			return err;
 		waited = true;
@@ -259,12 +249,12 @@ static ssize_t pipe_write(struct file *f, struct io_iter *from, loff_t *pos)
 		if (err || !io_count(from))
 			break;
 		err = -EAGAIN;
-		if (READ_ONCE(f->flags) & O_NONBLOCK)
+		if (from->nowait || READ_ONCE(f->flags) & O_NONBLOCK)
 			break;
 		mutex_unlock(&p->lock);
 		if (was_empty || p->polled)
 			wake_up_poll(&p->read_wait, PIPE_READABLE);
-		err = wait_event_exclusive(&p->write_wait, writable(p));
+		err = wait_event_exclusive(&p->write_wait, pipe_can_write(p));
 		mutex_lock(&p->lock);
 		was_empty = pipe_empty(p);
 		waited = true;
@@ -368,7 +358,7 @@ static long resize_locked(struct pipe *p, u32 slots)
 	u32 used = p->head - p->tail;
 	struct pipe_buf *bufs;
 
-	if (slots < used)
+	if (slots < used + p->reserved)
 		return -EBUSY;
 	bufs = kvmalloc(slots * sizeof(*bufs), GFP_KERNEL);
 	if (!bufs)

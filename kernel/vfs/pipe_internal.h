@@ -23,6 +23,7 @@ struct pipe {
 	struct mutex lock;                  /* LOCK_RANK_PIPE */
 	u32 head, tail;                     /* lock; slots ever filled, ever emptied; torn-free reads */
 	u32 nr_slots;                       /* lock: a power of two */
+	u32 reserved;                       /* lock: slots promised to splices under way */
 	struct pipe_buf *bufs;              /* lock */
 	u32 readers, writers;               /* lock: open files */
 	u32 nr_opened_read, nr_opened_write; /* lock: ever, for FIFO opens that wait for a partner */
@@ -40,12 +41,23 @@ static inline bool pipe_empty(const struct pipe *p)
 
 static inline bool pipe_full(const struct pipe *p)
 {
-	return READ_ONCE(p->head) - READ_ONCE(p->tail) >= READ_ONCE(p->nr_slots);
+	return READ_ONCE(p->head) - READ_ONCE(p->tail) + READ_ONCE(p->reserved) >=
+	       READ_ONCE(p->nr_slots);
 }
 
 static inline struct pipe_buf *pipe_slot(struct pipe *p, u32 position)
 {
 	return &p->bufs[position & (p->nr_slots - 1)];
+}
+
+static inline bool pipe_can_read(const struct pipe *p)
+{
+	return !pipe_empty(p) || !READ_ONCE(p->writers);
+}
+
+static inline bool pipe_can_write(const struct pipe *p)
+{
+	return !pipe_full(p) || !READ_ONCE(p->readers);
 }
 
 extern const struct file_ops pipe_fops;

@@ -35,6 +35,7 @@ struct io_iter {
 	u8 kind;
 	bool nofault;              /* fail instead of sleeping on a page fault */
 	bool append;               /* a write goes to the end whatever the position (RWF_APPEND) */
+	bool nowait;               /* as if the file had O_NONBLOCK */
 	u32 nr_segs, seg;
 	u64 seg_offset;            /* consumed of segs[seg] */
 	u64 count;                 /* bytes left in total */
@@ -54,7 +55,7 @@ static inline int __must_check io_iter_user(struct io_iter *it, struct user_byte
 	if (unlikely(len > IO_MAX_BYTES))
 		len = IO_MAX_BYTES;
 	it->kind = IO_USER;
-	it->nofault = it->append = false;
+	it->nofault = it->append = it->nowait = false;
 	it->nr_segs = 1;
 	it->seg = 0;
 	it->seg_offset = 0;
