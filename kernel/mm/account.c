@@ -32,11 +32,16 @@ void mm_count_vma(struct mm *mm, u32 flags, s64 pages)
 		mm->locked_pages += pages;
 }
 
+bool mm_may_expand_data(const struct mm *mm, u64 pages)
+{
+	return mm->data_pages + pages <= rlimit(RLIMIT_DATA) >> PAGE_SHIFT;
+}
+
 bool mm_may_expand(const struct mm *mm, u32 flags, u64 pages)
 {
 	if (mm->total_pages + pages > rlimit(RLIMIT_AS) >> PAGE_SHIFT)
 		return false;
-	return !is_data(flags) || mm->data_pages + pages <= rlimit(RLIMIT_DATA) >> PAGE_SHIFT;
+	return !is_data(flags) || mm_may_expand_data(mm, pages);
 }
 
 int mm_may_lock(const struct mm *mm, u32 flags, u64 pages)

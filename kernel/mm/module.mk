@@ -2,7 +2,8 @@ module := mm
 uses := lib arch sync sched task time signal boot vfs uapi syscall
 srcs := boot.c buddy.c page.c stats.c slab.c slab_debug.c kmalloc.c vmalloc.c stack.c user.c \
 	kasan.c reclaim.c page_cache.c vma.c tables.c fault.c mm.c fork.c anon_shared.c rmap.c aslr.c \
-	account.c unmapped.c mmap.c special.c remote.c
+	account.c unmapped.c mmap.c special.c remote.c \
+	brk.c range.c mprotect.c mremap.c mlock.c madvise.c msync.c process_vm.c
 ktests := 
 NOSAN_OBJS += $(addprefix mm/,boot buddy page slab slab_debug)
 $(eval $(register_module))

@@ -254,6 +254,8 @@ int vma_split_at(struct mm *mm, u64 addr)
 
 	if (!v || v->start >= addr)
 		return 0;
+	if (v->flags & VMA_SPECIAL)
+		return -EINVAL;
 	if (mm->nr_vmas >= MAX_MAP_COUNT)
 		return -ENOMEM;
 	return vma_split(v, addr) ? 0 : -ENOMEM;

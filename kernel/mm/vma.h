@@ -132,6 +132,16 @@ bool vma_is_accountable(u32 flags);
 /* Finds an address for len bytes. flags MAP_*. 0, -ENOMEM, -EINVAL, -EPERM. */
 int mm_unmapped_area(struct mm *mm, u64 addr, u64 len, u64 flags, u64 *out) __must_check;
 
+/* ---- range.c ---- */
+
+/*
+ * Gives the part of area *v inside [start, end) new flags; it gets an area of its own if needed,
+ * and joins equal neighbours. *v: the area that holds it afterwards. mmap_lock held for writing.
+ */
+int vma_change(struct mm *mm, struct vma **v, u64 start, u64 end, u32 flags) __must_check;
+/* RLIMIT_DATA alone. */
+bool mm_may_expand_data(const struct mm *mm, u64 pages);
+
 /* ---- aslr.c ---- */
 
 /* Sets mmap_base from the stack limit and chance. */
