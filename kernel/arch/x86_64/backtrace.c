@@ -12,13 +12,14 @@
 
 #define DEPTH_MAX 32
 
-static void show_address(uptr addr)
+/* back is 1 for a return address: the call that it follows may be its function's last instruction. */
+static void show_address(uptr addr, u32 back)
 {
 	const char *name;
 	u32 offset;
 
-	if (ksyms_lookup(addr, &name, &offset))
-		log_write(LOG_EMERG, "  %s+0x%x", name, offset);
+	if (ksyms_lookup(addr - back, &name, &offset))
+		log_write(LOG_EMERG, "  %s+0x%x", name, offset + back);
 	else
 		log_write(LOG_EMERG, "  ? 0x%lx", addr);
 }
@@ -38,7 +39,7 @@ void arch_backtrace(uptr frame)
 
 		if (!ret)
 			return;
-		show_address(ret);
+		show_address(ret, 1);
 		if (next <= frame || next - frame > KERNEL_STACK_SIZE)
 			return;
 		frame = next;
@@ -57,5 +58,5 @@ void arch_show_regs(const struct regs *r)
 	log_write(LOG_EMERG, "cr2 %016llx cr3 %016llx cr4 %016llx", read_cr2(), read_cr3(),
 		  read_cr4());
 	if (!regs_user_mode(r))
-		show_address(r->rip);
+		show_address(r->rip, 0);
 }
