@@ -1,0 +1,488 @@
+/*
+ * procfs: the file-system type, inodes, and the operations that all nodes share. One instance.
+ *
+ * A directory's names come from constant tables and, behind them, from the entry's own look-up. A
+ * cached name about a task is true while the task exists: revalidate asks the pid_entry, which the
+ * inode keeps from being reused.
+ */
+#include <boot/init.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/mm.h>
+#include <mm/slab.h>
+#include "internal.h"
+
+#define PROC_MAGIC 0x9fa0
+#define STORE_MAX  4096
+
+static struct super_block *instance;
+static const struct inode_ops dir_iops, file_iops, link_iops;
+static const struct file_ops dir_fops, text_fops;
+
+static struct proc_inode *proc_of(const struct inode *i)
+{
+	return i->private;
+}
+
+struct task *proc_task_get(const struct inode *i)
+{
+	struct pid_entry *pid = proc_of(i)->pid;
+	struct task *t;
+
+	if (!pid)
+		return NULL;
+	rcu_read_lock();
+	t = rcu_dereference(pid->task);
+	if (t && !ref_get_unless_zero(&t->ref))
+		t = NULL;
+	rcu_read_unlock();
+	return t;
+}
+
+/* The rule of ptrace_may_access(PTRACE_MODE_READ_FSCREDS). */
+bool proc_may_access(struct task *t)
+{
+	const struct cred *mine = current->cred, *its;
+	struct mm *mm;
+	bool same, dumpable = true;
+
+	if (t->process == current->process)
+		return true;
+	its = task_cred_get(t);
+	same = mine->fsuid == its->uid && mine->fsuid == its->euid && mine->fsuid == its->suid &&
+	       mine->fsgid == its->gid && mine->fsgid == its->egid && mine->fsgid == its->sgid;
+	if (same && (its->cap_permitted & ~mine->cap_effective))
+		same = false;
+	cred_put(its);
+	mm = task_get_mm(t);
+	if (mm) {
+		dumpable = mm->dumpable == 1;
+		mm_put(mm);
+	}
+	return (same && dumpable) || capable(CAP_SYS_PTRACE);
+}
+
+/* ---- inodes ---- */
+
+/* A node about a task belongs to the task's effective ids, or to root when it is not dumpable. */
+static void inode_set_owner(struct inode *i, struct task *t)
+{
+	const struct cred *c = task_cred_get(t);
+	struct mm *mm = task_get_mm(t);
+	bool its_own = !mm || mm->dumpable == 1 || i->mode == (S_IFDIR | 0555);
+
+	i->uid = its_own ? c->euid : 0;
+	i->gid = its_own ? c->egid : 0;
+	if (mm)
+		mm_put(mm);
+	cred_put(c);
+}
+
+static struct inode *inode_make(const struct proc_entry *entry, struct pid_entry *pid, bool group,
+				u32 fd)
+{
+	struct proc_inode *p = kzalloc(sizeof(*p), GFP_KERNEL);
+	struct inode *i = p ? inode_alloc(instance, entry->mode) : NULL;
+	struct task *t;
+
+	if (!i) {
+		kfree(p);
+		return NULL;
+	}
+	*p = (struct proc_inode){.entry = entry, .pid = pid, .group = group, .fd = fd};
+	if (pid)
+		pid_get(pid);
+	i->private = p;
+	i->uid = i->gid = 0;
+	i->nlink = (entry->mode & S_IFMT) == S_IFDIR ? 2 : 1;
+	switch (entry->mode & S_IFMT) {
+	case S_IFDIR:
+		i->ops = &dir_iops;
+		i->fops = &dir_fops;
+		break;
+	case S_IFLNK:
+		i->ops = &link_iops;
+		break;
+	default:
+		i->ops = &file_iops;
+		i->fops = entry->fops ? entry->fops : &text_fops;
+	}
+	t = proc_task_get(i);
+	if (t) {
+		inode_set_owner(i, t);
+		task_put(t);
+	}
+	return i;
+}
+
+static void inode_evict(struct inode *i)
+{
+	struct proc_inode *p = proc_of(i);
+
+	if (p && p->pid)
+		pid_put(p->pid);
+	kfree(p);
+	i->private = NULL;
+}
+
+/* An fd node is true while the descriptor is open; every node about a task while that exists. */
+static bool node_alive(struct inode *i)
+{
+	struct proc_inode *p = proc_of(i);
+	struct fd_table *files;
+	struct file *f = NULL;
+	struct task *t;
+
+	if (!p->pid)
+		return true;
+	t = proc_task_get(i);
+	if (!t)
+		return false;
+	inode_set_owner(i, t);
+	if (p->fd != U32_MAX) {
+		files = task_get_files(t);
+		if (files) {
+			f = fd_table_file_get(files, p->fd);
+			fd_table_put(files);
+		}
+		task_put(t);
+		if (!f)
+			return false;
+		if ((p->entry->mode & S_IFMT) == S_IFLNK)
+			i->mode = S_IFLNK | ((f->mode & FMODE_READ) ? 0500 : 0) |
+				  ((f->mode & FMODE_WRITE) ? 0300 : 0);
+		file_put(f);
+		return true;
+	}
+	task_put(t);
+	return true;
+}
+
+static bool proc_revalidate(struct dentry *d)
+{
+	return !d->inode || node_alive(d->inode);
+}
+
+static const struct dentry_ops proc_dentry_ops = {.revalidate = proc_revalidate, .no_cache = true};
+
+int proc_bind(struct dentry *d, const struct proc_entry *entry, struct pid_entry *pid, bool group,
+	      u32 fd)
+{
+	struct inode *i = inode_make(entry, pid, group, fd);
+
+	if (!i)
+		return -ENOMEM;
+	if (!node_alive(i)) {
+		inode_put(i);
+		return -ENOENT;
+	}
+	d->ops = &proc_dentry_ops;
+	dentry_add(d, i);
+	return 0;
+}
+
+/* ---- directories ---- */
+
+bool proc_parse_number(const struct qstr *q, u32 *out)
+{
+	u64 v = 0;
+
+	if (!q->len || q->len > 10 || (q->len > 1 && q->name[0] == '0'))
+		return false;
+	for (u32 k = 0; k < q->len; k++) {
+		if (q->name[k] < '0' || q->name[k] > '9')
+			return false;
+		v = v * 10 + (u64)(q->name[k] - '0');
+	}
+	*out = (u32)v;
+	return v <= INT_MAX;
+}
+
+static int dir_lookup(struct inode *dir, struct dentry *d)
+{
+	struct proc_inode *p = proc_of(dir);
+	const struct proc_entry *e;
+
+	for (e = p->entry->children; e && e->name; e++)
+		if (strlen(e->name) == d->name.len && !memcmp(e->name, d->name.name, d->name.len))
+			return proc_bind(d, e, p->pid, p->group, U32_MAX);
+	return p->entry->lookup ? p->entry->lookup(dir, d) : -ENOENT;
+}
+
+static int dir_readdir(struct file *f, struct dir_context *ctx)
+{
+	struct proc_inode *p = proc_of(f->inode);
+	const struct proc_entry *e;
+	loff_t base = 2;
+
+	if (!node_alive(f->inode))
+		return -ENOENT;
+	if (!dir_emit_dots(f, ctx))
+		return 0;
+	for (e = p->entry->children; e && e->name; e++, base++) {
+		if (ctx->pos > base)
+			continue;
+		if (!dir_emit(ctx, e->name, (u32)strlen(e->name), (u64)base + 1, e->mode >> 12))
+			return 0;
+		ctx->pos = base + 1;
+	}
+	return p->entry->list ? p->entry->list(f->inode, ctx, base) : 0;
+}
+
+static int node_permission(struct inode *i, u32 mask)
+{
+	struct proc_inode *p = proc_of(i);
+	struct task *t;
+	bool ok;
+
+	if (!p->entry->guarded)
+		return inode_permission_generic(i, mask);
+	t = proc_task_get(i);
+	if (!t)
+		return -ESRCH;
+	ok = proc_may_access(t);
+	task_put(t);
+	if (!ok)
+		return -EACCES;
+	return (p->entry->mode & S_IFMT) == S_IFDIR ? 0 : inode_permission_generic(i, mask);
+}
+
+static int node_setattr(struct dentry *d, struct iattr *attr)
+{
+	if (attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID))
+		return -EPERM;
+	return inode_setattr_simple(d, attr);
+}
+
+/* ---- links ---- */
+
+static int target_open(const struct inode *i, struct proc_target *target)
+{
+	struct proc_inode *p = proc_of(i);
+
+	*target = (struct proc_target){.group = p->group, .fd = p->fd};
+	if (!p->pid)
+		return 0;
+	target->task = proc_task_get(i);
+	return target->task ? 0 : -ESRCH;
+}
+
+static void target_close(struct proc_target *target)
+{
+	if (target->task)
+		task_put(target->task);
+}
+
+static int link_readlink(struct inode *i, char *buf, size_t size)
+{
+	const struct proc_entry *e = proc_of(i)->entry;
+	struct proc_target target;
+	int err = target_open(i, &target);
+
+	if (err)
+		return err;
+	if (e->guarded && !proc_may_access(target.task))
+		err = -EACCES;
+	else
+		err = e->readlink(&target, buf, size);
+	target_close(&target);
+	return err;
+}
+
+static int link_jump(struct inode *i, struct path *out)
+{
+	const struct proc_entry *e = proc_of(i)->entry;
+	struct proc_target target;
+	int err = target_open(i, &target);
+
+	if (err)
+		return err;
+	if (e->guarded && !proc_may_access(target.task))
+		err = -EACCES;
+	else
+		err = e->jump(&target, out);
+	target_close(&target);
+	return err;
+}
+
+/* ---- texts ---- */
+
+struct open_text {
+	struct mutex lock; /* LOCK_RANK_PROC_TEXT */
+	struct text text;  /* lock */
+	bool made;         /* lock */
+};
+
+static int text_open(struct inode *inode, struct file *f)
+{
+	struct open_text *o = kzalloc(sizeof(*o), GFP_KERNEL);
+
+	(void)inode;
+	if (!o)
+		return -ENOMEM;
+	mutex_init(&o->lock, LOCK_RANK_PROC_TEXT);
+	f->private = o;
+	return 0;
+}
+
+static void text_release(struct file *f)
+{
+	struct open_text *o = f->private;
+
+	text_fini(&o->text);
+	kfree(o);
+}
+
+static int text_make(struct open_text *o, struct inode *i)
+{
+	const struct proc_entry *e = proc_of(i)->entry;
+	struct proc_target target;
+	int err = target_open(i, &target);
+
+	if (err)
+		return err;
+	o->text.len = 0;
+	o->text.failed = false;
+	if (e->guarded && !proc_may_access(target.task))
+		err = -EACCES;
+	else
+		err = e->show(&o->text, &target);
+	target_close(&target);
+	if (!err && o->text.failed)
+		err = -ENOMEM;
+	o->made = !err;
+	return err;
+}
+
+/* The text is made when reading starts and again after a rewind: one read sees one state. */
+static ssize_t text_read(struct file *f, struct io_iter *to, loff_t *pos)
+{
+	struct open_text *o = f->private;
+	ssize_t n = 0;
+	int err = 0;
+
+	if (!proc_of(f->inode)->entry->show)
+		return -EINVAL;
+	mutex_lock(&o->lock);
+	if (*pos == 0 || !o->made)
+		err = text_make(o, f->inode);
+	if (!err && *pos >= 0 && (u64)*pos < o->text.len) {
+		size_t left = o->text.len - (size_t)*pos, want = MIN((u64)left, io_count(to));
+
+		n = (ssize_t)io_copy_to(to, o->text.buf + *pos, want);
+		if (!n && want)
+			err = -EFAULT;
+		*pos += n;
+	}
+	mutex_unlock(&o->lock);
+	return err ? err : n;
+}
+
+static ssize_t text_write(struct file *f, struct io_iter *from, loff_t *pos)
+{
+	const struct proc_entry *e = proc_of(f->inode)->entry;
+	size_t n = MIN(io_count(from), (u64)STORE_MAX - 1);
+	struct proc_target target;
+	char *data;
+	int err;
+
+	if (!e->store)
+		return -EINVAL;
+	data = kzalloc(n + 1, GFP_KERNEL);
+	if (!data)
+		return -ENOMEM;
+	err = io_copy_from(from, data, n) == n ? target_open(f->inode, &target) : -EFAULT;
+	if (!err) {
+		err = e->store(data, &target);
+		target_close(&target);
+	}
+	kfree(data);
+	if (err)
+		return err;
+	*pos += (loff_t)n;
+	return (ssize_t)n;
+}
+
+static const struct inode_ops dir_iops = {
+	.lookup = dir_lookup,
+	.permission = node_permission,
+	.setattr = node_setattr,
+};
+static const struct inode_ops file_iops = {
+	.permission = node_permission,
+	.setattr = node_setattr,
+};
+static const struct inode_ops link_iops = {
+	.readlink = link_readlink,
+	.jump_link = link_jump,
+	.setattr = node_setattr,
+};
+static const struct file_ops dir_fops = {
+	.name = "proc",
+	.readdir = dir_readdir,
+	.llseek = file_llseek_generic,
+};
+static const struct file_ops text_fops = {
+	.name = "proc",
+	.open = text_open,
+	.read = text_read,
+	.write = text_write,
+	.llseek = file_llseek_generic,
+	.release = text_release,
+};
+
+/* ---- the file system ---- */
+
+static int proc_statfs(struct super_block *sb, struct kstatfs *st)
+{
+	st->type = PROC_MAGIC;
+	st->bsize = st->frsize = sb->blocksize;
+	st->namelen = 255;
+	return 0;
+}
+
+static const struct super_ops super_ops = {.evict = inode_evict, .statfs = proc_statfs};
+
+static int proc_mount(const struct fs_type *t, const char *source, u32 flags, const char *options,
+		      struct super_block **out)
+{
+	(void)t;
+	(void)source;
+	(void)flags;
+	(void)options;
+	super_get(instance);
+	*out = instance;
+	return 0;
+}
+
+static struct fs_type proc_type = {
+	.name = "proc",
+	.no_device = true,
+	.user_mountable = true,
+	.mount = proc_mount,
+};
+
+static const struct proc_entry root_entry = {
+	.mode = S_IFDIR | 0555,
+	.children = proc_root_children,
+	.lookup = proc_root_lookup,
+	.list = proc_root_list,
+};
+
+static int proc_init(void)
+{
+	struct inode *root;
+
+	instance = super_alloc(&proc_type);
+	if (!instance)
+		return -ENOMEM;
+	instance->ops = &super_ops;
+	instance->magic = PROC_MAGIC;
+	instance->blocksize = 1024;
+	root = inode_make(&root_entry, NULL, false, U32_MAX);
+	if (!root)
+		return -ENOMEM;
+	instance->root = dentry_alloc_root(instance, root);
+	return instance->root ? fs_register(&proc_type) : -ENOMEM;
+}
+INIT_CALL(INIT_FS, proc_init);
