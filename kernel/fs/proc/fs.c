@@ -16,7 +16,7 @@
 #define STORE_MAX  4096
 
 static struct super_block *instance;
-static const struct inode_ops dir_iops, file_iops, link_iops;
+static const struct inode_ops dir_iops, file_iops, text_link_iops, magic_link_iops;
 static const struct file_ops dir_fops, text_fops;
 
 static struct proc_inode *proc_of(const struct inode *i)
@@ -101,7 +101,7 @@ static struct inode *inode_make(const struct proc_entry *entry, struct pid_entry
 		i->fops = &dir_fops;
 		break;
 	case S_IFLNK:
-		i->ops = &link_iops;
+		i->ops = entry->jump ? &magic_link_iops : &text_link_iops;
 		break;
 	default:
 		i->ops = &file_iops;
@@ -289,6 +289,20 @@ static int link_readlink(struct inode *i, char *buf, size_t size)
 	return err;
 }
 
+/* The text lies in the reading task: it is used up before that task follows another such link. */
+static int link_get(struct inode *i, bool may_sleep, const char **target)
+{
+	int n;
+
+	(void)may_sleep;
+	n = proc_of(i)->entry->readlink(NULL, current->proc_link, sizeof(current->proc_link) - 1);
+	if (n < 0)
+		return n;
+	current->proc_link[n] = '\0';
+	*target = current->proc_link;
+	return 0;
+}
+
 static int link_jump(struct inode *i, struct path *out)
 {
 	const struct proc_entry *e = proc_of(i)->entry;
@@ -412,7 +426,11 @@ static const struct inode_ops file_iops = {
 	.permission = node_permission,
 	.setattr = node_setattr,
 };
-static const struct inode_ops link_iops = {
+static const struct inode_ops text_link_iops = {
+	.get_link = link_get,
+	.setattr = node_setattr,
+};
+static const struct inode_ops magic_link_iops = {
 	.readlink = link_readlink,
 	.jump_link = link_jump,
 	.setattr = node_setattr,

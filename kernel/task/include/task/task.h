@@ -96,6 +96,7 @@ struct task {
 	struct task_work *works;         /* atomic stack: run before user mode */
 	struct completion *vfork_done;   /* alloc_lock: parent waits for exec or exit */
 	u32 link_depth;                  /* own: symlinks followed in this look-up */
+	char proc_link[32];              /* own: text of the /proc/self link being followed */
 #ifdef CONFIG_DEBUG
 	struct { const void *lock; u16 rank; } held[16]; /* own: sleeping locks */
 	u32 nr_held;

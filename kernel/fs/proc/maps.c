@@ -1,0 +1,165 @@
+/* /proc/PID/maps, and the memory itself as /proc/PID/mem. */
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/mm.h>
+#include <mm/slab.h>
+#include "internal.h"
+
+#define NAME_COLUMN 73
+
+static const char *area_name(const struct vma *v)
+{
+	if (v->ops && v->ops->name)
+		return v->ops->name((struct vma *)v);
+	if (v->flags & VMA_HEAP)
+		return "[heap]";
+	if (v->flags & VMA_STACK)
+		return "[stack]";
+	return NULL;
+}
+
+static void show_area(struct text *t, const struct vma *v, const struct path *root, char *page)
+{
+	const struct inode *i = v->file ? v->file->inode : NULL;
+	size_t start = t->len;
+	const char *name = NULL;
+	char *file_name;
+
+	text_printf(t, "%08llx-%08llx %c%c%c%c %08llx %02llx:%02llx %llu ", v->start, v->end,
+		    v->flags & VMA_READ ? 'r' : '-', v->flags & VMA_WRITE ? 'w' : '-',
+		    v->flags & VMA_EXEC ? 'x' : '-', v->flags & VMA_SHARED ? 's' : 'p',
+		    i ? v->pgoff << PAGE_SHIFT : 0, i ? i->sb->dev >> 20 : 0,
+		    i ? i->sb->dev & 0xfffff : 0, i ? i->ino : 0);
+	if (!i)
+		name = area_name(v);
+	else if (!path_name(&v->file->path, root, page, PAGE_SIZE, &file_name))
+		name = file_name;
+	if (name) {
+		while (!t->failed && t->len - start < NAME_COLUMN)
+			text_append(t, " ", 1);
+		text_escaped(t, name, "\n");
+	}
+	text_append(t, "\n", 1);
+}
+
+int proc_show_maps(struct text *t, const struct proc_target *target)
+{
+	struct mm *mm = task_get_mm(target->task);
+	char *page = pages_alloc_virt(0, GFP_KERNEL);
+	struct path root;
+
+	if (!mm || !page) {
+		if (mm)
+			mm_put(mm);
+		if (page)
+			pages_free_virt(page, 0);
+		return mm ? -ENOMEM : 0;
+	}
+	spin_lock(&current->fs->lock);
+	root = current->fs->root;
+	path_get(&root);
+	spin_unlock(&current->fs->lock);
+	rwsem_read_lock(&mm->mmap_lock);
+	for (struct vma *v = vma_first(mm); v; v = vma_next(v))
+		show_area(t, v, &root, page);
+	rwsem_read_unlock(&mm->mmap_lock);
+	path_put(&root);
+	pages_free_virt(page, 0);
+	mm_put(mm);
+	return 0;
+}
+
+/* ---- /proc/PID/mem: the address space stays the one of the time of opening ---- */
+
+static int mem_open(struct inode *inode, struct file *f)
+{
+	struct task *t = proc_task_get(inode);
+	struct mm *mm;
+
+	if (!t)
+		return -ESRCH;
+	if (!proc_may_access(t)) {
+		task_put(t);
+		return -EACCES;
+	}
+	mm = task_get_mm(t);
+	task_put(t);
+	if (mm) {
+		mm_ref(mm); /* the structure only: reading does not keep a dead program's memory */
+		mm_put(mm);
+	}
+	f->private = mm;
+	return 0;
+}
+
+static void mem_release(struct file *f)
+{
+	if (f->private)
+		mm_unref(f->private);
+}
+
+static ssize_t mem_transfer(struct file *f, struct io_iter *it, loff_t *pos, bool write)
+{
+	struct mm *mm = f->private;
+	char *page;
+	ssize_t done = 0;
+
+	if (!mm || !mm_get_unless_dead(mm))
+		return 0;
+	page = pages_alloc_virt(0, GFP_KERNEL);
+	while (page && io_count(it)) {
+		size_t n = MIN(io_count(it), PAGE_SIZE), moved;
+
+		if (write && io_copy_from(it, page, n) != n) {
+			done = done ? done : -EFAULT;
+			break;
+		}
+		moved = mm_access_remote(mm, (u64)*pos, page, n, write, true);
+		if (!moved) {
+			done = done ? done : -EIO;
+			break;
+		}
+		if (!write && io_copy_to(it, page, moved) != moved) {
+			done = done ? done : -EFAULT;
+			break;
+		}
+		*pos += (loff_t)moved;
+		done += (ssize_t)moved;
+		if (moved < n)
+			break;
+	}
+	if (page)
+		pages_free_virt(page, 0);
+	mm_put(mm);
+	return page ? done : -ENOMEM;
+}
+
+static ssize_t mem_read(struct file *f, struct io_iter *to, loff_t *pos)
+{
+	return mem_transfer(f, to, pos, false);
+}
+
+static ssize_t mem_write(struct file *f, struct io_iter *from, loff_t *pos)
+{
+	return mem_transfer(f, from, pos, true);
+}
+
+/* Addresses are positions: also those that look negative. */
+static loff_t mem_llseek(struct file *f, loff_t off, int whence)
+{
+	if (whence == 1)
+		off += f->pos;
+	else if (whence != 0)
+		return -EINVAL;
+	f->pos = off;
+	return off;
+}
+
+const struct file_ops proc_mem_fops = {
+	.name = "mem",
+	.open = mem_open,
+	.read = mem_read,
+	.write = mem_write,
+	.llseek = mem_llseek,
+	.release = mem_release,
+};
