@@ -11,9 +11,10 @@ enum lock_rank {
 
 	/* Sleeping locks, outermost first. */
 	LOCK_RANK_EXEC,          /* process: execve against ptrace attach and credential readers */
+	LOCK_RANK_FILE_POS,      /* file: position shared by several descriptors */
+	LOCK_RANK_PROC_TEXT,     /* an open procfs file: its text */
 	LOCK_RANK_MOUNT_TREE,    /* mount namespace: the tree's shape */
 	LOCK_RANK_SB_RENAME,     /* super block: directory renames */
-	LOCK_RANK_FILE_POS,      /* file: position shared by several descriptors */
 	LOCK_RANK_TTY,           /* tty: settings, then its buffers */
 	LOCK_RANK_TTY_BUFFER,
 	LOCK_RANK_INODE_DIR,     /* inode of a directory (parent before child) */
