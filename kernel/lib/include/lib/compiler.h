@@ -34,8 +34,17 @@
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
-#define MIN(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ < b_ ? a_ : b_; })
-#define MAX(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ > b_ ? a_ : b_; })
+/* Each use has its own temporaries, so that uses may nest. */
+#define MIN(a, b) MIN_(a, b, __COUNTER__)
+#define MAX(a, b) MAX_(a, b, __COUNTER__)
+#define MIN_(a, b, n) MIN_UNIQUE_(a, b, n)
+#define MAX_(a, b, n) MAX_UNIQUE_(a, b, n)
+#define MIN_UNIQUE_(a, b, n)                                                                       \
+	({ __auto_type min_a_##n = (a); __auto_type min_b_##n = (b);                                    \
+	   min_a_##n < min_b_##n ? min_a_##n : min_b_##n; })
+#define MAX_UNIQUE_(a, b, n)                                                                       \
+	({ __auto_type max_a_##n = (a); __auto_type max_b_##n = (b);                                    \
+	   max_a_##n > max_b_##n ? max_a_##n : max_b_##n; })
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
 #define ALIGN_UP(x, a)   ALIGN_DOWN((x) + (__typeof__(x))(a) - 1, a)
 #define IS_ALIGNED(x, a) (((x) & ((__typeof__(x))(a) - 1)) == 0)

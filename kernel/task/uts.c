@@ -1,0 +1,77 @@
+/* uname, sethostname, setdomainname. uts_lock guards the two names that change. */
+#include <arch/cpu.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <sync/mutex.h>
+#include <syscall/table.h>
+#include <task/task.h>
+#include <task/uts.h>
+
+static DEFINE_MUTEX(uts_lock, LOCK_RANK_SLEEP_INNER);
+static struct new_utsname uts = {
+	.sysname = "Linux",
+	.nodename = "gatehouse",
+	.release = "6.1.0-gatehouse",
+	.version = "#1 SMP PREEMPT Gatehouse",
+	.domainname = "(none)",
+};
+
+void uts_get(struct new_utsname *out)
+{
+	mutex_lock(&uts_lock);
+	*out = uts;
+	mutex_unlock(&uts_lock);
+	(void)str_copy(out->machine, arch_machine_name, sizeof(out->machine));
+}
+
+static int name_set(char *field, const char *name, size_t len)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	mutex_lock(&uts_lock);
+	memset(field, 0, __NEW_UTS_LEN + 1);
+	memcpy(field, name, len);
+	mutex_unlock(&uts_lock);
+	return 0;
+}
+
+int uts_set_nodename(const char *name)
+{
+	return name_set(uts.nodename, name, strnlen(name, __NEW_UTS_LEN));
+}
+
+int uts_set_domainname(const char *name)
+{
+	return name_set(uts.domainname, name, strnlen(name, __NEW_UTS_LEN));
+}
+
+static long name_set_user(char *field, struct user_bytes name, int len)
+{
+	char text[__NEW_UTS_LEN];
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (len < 0 || len > __NEW_UTS_LEN)
+		return -EINVAL;
+	err = user_read_bytes(text, name, (size_t)len);
+	return err ? err : name_set(field, text, (size_t)len);
+}
+
+long sys_uname(struct user_utsname name)
+{
+	struct new_utsname u;
+
+	uts_get(&u);
+	return user_write(name, &u);
+}
+
+long sys_sethostname(struct user_bytes name, int len)
+{
+	return name_set_user(uts.nodename, name, len);
+}
+
+long sys_setdomainname(struct user_bytes name, int len)
+{
+	return name_set_user(uts.domainname, name, len);
+}
