@@ -1,4 +1,4 @@
-/* statfs and fstatfs; sync and syncfs. */
+/* statfs and fstatfs. */
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <linux/fcntl.h>
@@ -74,35 +74,6 @@ long sys_fstatfs(int fd, struct user_statfs buf)
 	if (!f.file)
 		return -EBADF;
 	err = statfs_path(&f.file->path, buf);
-	fd_put(f);
-	return err;
-}
-
-static int super_sync(struct super_block *sb)
-{
-	return sb->ops && sb->ops->sync ? sb->ops->sync(sb) : 0;
-}
-
-long sys_sync(void)
-{
-	struct mount_ns *ns = &init_mount_ns;
-	struct mount *m;
-
-	mutex_lock(&ns->lock);
-	list_for_each(m, &ns->mounts, ns_node)
-		(void)super_sync(m->sb); /* sync(2) reports nothing */
-	mutex_unlock(&ns->lock);
-	return 0;
-}
-
-long sys_syncfs(int fd)
-{
-	struct fd f = fd_get(fd);
-	int err;
-
-	if (!f.file)
-		return -EBADF;
-	err = super_sync(f.file->path.dentry->sb);
 	fd_put(f);
 	return err;
 }

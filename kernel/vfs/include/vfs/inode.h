@@ -256,6 +256,19 @@ int vfs_mkdir_at(int dirfd, const char *name, u32 mode) __must_check;
 int vfs_mknod_at(int dirfd, const char *name, u32 mode, u64 rdev) __must_check;
 int vfs_symlink_at(const char *target, int dirfd, const char *name) __must_check;
 
+/*
+ * For archives: makes the object, with owner and mode as given and without permission checks. What
+ * has that name is kept if it is a directory or regular file of the same kind, else removed. *out
+ * is the object, with references. 0, -ENOENT (no such parent), -ENOTEMPTY, -ENOSPC …
+ */
+struct place {
+	u32 mode, uid, gid;
+	u64 rdev;
+	const char *target;   /* of a symlink */
+	struct dentry *link;  /* a further name for this object; all else is ignored */
+};
+int vfs_place(const char *name, const struct place *p, struct path *out) __must_check;
+
 static inline u64 dev_make(u32 major, u32 minor)
 {
 	return ((u64)major << 20) | minor; /* kernel form; stat encodes it as the ABI wants */
