@@ -61,3 +61,20 @@ test-busybox:
 
 test-busybox-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/suites/busybox
+
+BENCH_OUT := $(B)/bench
+BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops first_user pvh_entry)
+
+$(BENCH_OUT)/ops: bench/ops.c $(TEST_UAPI)/.ready
+	@mkdir -p $(@D)
+	$(TEST_CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -static -s -o $@ $<
+$(BENCH_OUT)/first_user: bench/first_user.S $(TEST_UAPI)/.ready
+	@mkdir -p $(@D)
+	gcc -isystem $(TEST_UAPI) -nostdlib -static -no-pie -s -o $@ $<
+$(BENCH_OUT)/pvh_entry: bench/pvh_entry.S
+	@mkdir -p $(@D)
+	gcc -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000,--build-id=none -s -o $@ $<
+
+.PHONY: bench
+bench: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
+	bench/run

@@ -1,0 +1,289 @@
+/*
+ * Measures the cost of basic operations: ops [NAME…] prints "NAME NANOSECONDS" per operation. Run
+ * with `gatehouse run --icount` one instruction takes one nanosecond, so these are instruction
+ * counts, loop included, the same on every run.
+ *
+ * Each operation runs in batches that double until one lasts long enough; the best of five batches
+ * of that size counts.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096l
+
+static int zero_fd, null_fd, there[2], back[2];
+static char byte;
+
+static void check(bool ok, const char *what)
+{
+	if (!ok) {
+		fprintf(stderr, "ops: %s: %s\n", what, strerror(errno));
+		exit(1);
+	}
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static uint64_t since(uint64_t start)
+{
+	return now_ns() - start;
+}
+
+__attribute__((noinline)) static void empty(void)
+{
+	__asm__ volatile("");
+}
+
+/* Each function does its operation n times and returns the time that took. */
+
+static uint64_t call(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--)
+		empty();
+	return since(start);
+}
+
+static uint64_t getppid_call(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--)
+		syscall(SYS_getppid);
+	return since(start);
+}
+
+static uint64_t read_zero(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--)
+		check(read(zero_fd, &byte, 1) == 1, "read");
+	return since(start);
+}
+
+static uint64_t write_null(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--)
+		check(write(null_fd, &byte, 1) == 1, "write");
+	return since(start);
+}
+
+static uint64_t clock_call(long n)
+{
+	struct timespec ts;
+	uint64_t start = now_ns();
+
+	while (n--)
+		syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
+	return since(start);
+}
+
+static uint64_t clock_vdso(long n)
+{
+	struct timespec ts;
+	uint64_t start = now_ns();
+
+	while (n--)
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+	return since(start);
+}
+
+static uint64_t pipe_round_trip(long n)
+{
+	uint64_t start, spent;
+	pid_t pid = fork();
+
+	check(pid >= 0, "fork");
+	if (pid == 0) {
+		while (n-- && read(there[0], &byte, 1) == 1 && write(back[1], &byte, 1) == 1)
+			;
+		_exit(0);
+	}
+	start = now_ns();
+	while (n--) {
+		check(write(there[1], &byte, 1) == 1, "write");
+		check(read(back[0], &byte, 1) == 1, "read");
+	}
+	spent = since(start);
+	waitpid(pid, NULL, 0);
+	return spent;
+}
+
+static uint64_t fork_exit_wait(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--) {
+		pid_t pid = fork();
+
+		check(pid >= 0, "fork");
+		if (pid == 0)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+	return since(start);
+}
+
+/* In a function of its own: a vfork child shares the locals. */
+__attribute__((noinline)) static pid_t run_true(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		execl("/bin/busybox", "true", (char *)NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+static uint64_t vfork_exec_exit(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--) {
+		pid_t pid = run_true();
+
+		check(pid > 0, "vfork");
+		waitpid(pid, NULL, 0);
+	}
+	return since(start);
+}
+
+static uint64_t page_touch(long n)
+{
+	char *p = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t start, spent;
+
+	check(p != MAP_FAILED, "mmap");
+	madvise(p, n * PAGE, MADV_NOHUGEPAGE);
+	start = now_ns();
+	for (long i = 0; i < n; i++)
+		p[i * PAGE] = 1;
+	spent = since(start);
+	munmap(p, n * PAGE);
+	return spent;
+}
+
+static uint64_t mmap_munmap(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--) {
+		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		check(p != MAP_FAILED, "mmap");
+		munmap(p, PAGE);
+	}
+	return since(start);
+}
+
+static uint64_t mmap_touch_munmap(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--) {
+		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		check(p != MAP_FAILED, "mmap");
+		*p = 1;
+		munmap(p, PAGE);
+	}
+	return since(start);
+}
+
+static uint64_t open_close(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--) {
+		int fd = open("/bin/busybox", O_RDONLY);
+
+		check(fd >= 0, "open");
+		close(fd);
+	}
+	return since(start);
+}
+
+static uint64_t yield(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--)
+		syscall(SYS_sched_yield);
+	return since(start);
+}
+
+static const struct op {
+	const char *name;
+	uint64_t (*run)(long n);
+	long most; /* operations in one batch */
+} ops[] = {
+	{ "call", call, 1 << 20 },
+	{ "getppid", getppid_call, 1 << 20 },
+	{ "read-zero", read_zero, 1 << 20 },
+	{ "write-null", write_null, 1 << 20 },
+	{ "clock-syscall", clock_call, 1 << 20 },
+	{ "clock-vdso", clock_vdso, 1 << 20 },
+	{ "sched-yield", yield, 1 << 20 },
+	{ "open-close", open_close, 1 << 16 },
+	{ "pipe-round-trip", pipe_round_trip, 1 << 12 },
+	{ "fork-exit-wait", fork_exit_wait, 1 << 8 },
+	{ "vfork-exec-exit", vfork_exec_exit, 1 << 7 },
+	{ "page-touch", page_touch, 1 << 10 },
+	{ "mmap-munmap", mmap_munmap, 1 << 14 },
+	{ "mmap-touch-munmap", mmap_touch_munmap, 1 << 14 },
+};
+
+static void measure(const struct op *op)
+{
+	const uint64_t enough_ns = 3000000;
+	double best = 1e18;
+	long n = 1;
+
+	while (n < op->most && op->run(n) < enough_ns)
+		n *= 2;
+	for (int i = 0; i < 5; i++) {
+		double each = (double)op->run(n) / n;
+
+		if (each < best)
+			best = each;
+	}
+	printf("%s %.1f\n", op->name, best);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	zero_fd = open("/dev/zero", O_RDONLY);
+	null_fd = open("/dev/null", O_WRONLY);
+	check(zero_fd >= 0 && null_fd >= 0 && pipe(there) == 0 && pipe(back) == 0, "set-up");
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		bool wanted = argc < 2;
+
+		for (int k = 1; k < argc; k++)
+			wanted |= !strcmp(argv[k], ops[i].name);
+		if (wanted)
+			measure(&ops[i]);
+	}
+	return 0;
+}
