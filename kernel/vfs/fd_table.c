@@ -467,3 +467,13 @@ void fd_table_close_on_exec(void)
 	}
 	spin_unlock(&t->lock);
 }
+
+u32 fd_table_capacity(struct fd_table *t)
+{
+	u32 n;
+
+	rcu_read_lock();
+	n = rcu_dereference(t->slots)->capacity;
+	rcu_read_unlock();
+	return n;
+}

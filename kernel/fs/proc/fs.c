@@ -39,6 +39,18 @@ struct task *proc_task_get(const struct inode *i)
 	return t;
 }
 
+struct pid_entry *proc_pid_get(s32 nr)
+{
+	struct pid_entry *p;
+
+	rcu_read_lock();
+	p = pid_find(nr);
+	if (p && (!rcu_dereference(p->task) || !ref_get_unless_zero(&p->ref)))
+		p = NULL;
+	rcu_read_unlock();
+	return p;
+}
+
 /* The rule of ptrace_may_access(PTRACE_MODE_READ_FSCREDS). */
 bool proc_may_access(struct task *t)
 {

@@ -62,6 +62,8 @@ int proc_bind(struct dentry *d, const struct proc_entry *entry, struct pid_entry
 	      u32 fd);
 /* The task of a node with a reference, or NULL when it is gone. */
 struct task *proc_task_get(const struct inode *i);
+/* A reference to the entry of a thread that exists, or NULL. */
+struct pid_entry *proc_pid_get(s32 nr);
 /* May the current task look into t? */
 bool proc_may_access(struct task *t);
 /* Parses a decimal name without leading zeros. */

@@ -405,13 +405,13 @@ int proc_task_lookup(struct inode *dir, struct dentry *d)
 	struct task *owner = proc_task_get(dir), *t = NULL;
 	struct pid_entry *pid;
 	int err = -ENOENT;
-	u32 nr;
+	u32 nr = 0;
 
 	if (!owner)
 		return -ENOENT;
 	if (proc_parse_number(&d->name, &nr))
 		t = task_find_get((s32)nr);
-	pid = t && t->process == owner->process ? task_pid_get(t) : NULL;
+	pid = t && t->process == owner->process ? proc_pid_get((s32)nr) : NULL;
 	if (pid) {
 		err = proc_bind(d, &proc_thread_entry, pid, false, U32_MAX);
 		pid_put(pid);

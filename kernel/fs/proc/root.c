@@ -219,19 +219,12 @@ const struct proc_entry proc_root_children[] = {
 /* Any thread's number names its process's directory here, though only processes are listed. */
 int proc_root_lookup(struct inode *dir, struct dentry *d)
 {
-	struct pid_entry *pid = NULL;
-	struct task *t;
+	struct pid_entry *pid;
 	u32 nr;
 	int err;
 
 	(void)dir;
-	if (!proc_parse_number(&d->name, &nr))
-		return -ENOENT;
-	t = task_find_get((s32)nr);
-	if (!t)
-		return -ENOENT;
-	pid = task_pid_get(t);
-	task_put(t);
+	pid = proc_parse_number(&d->name, &nr) ? proc_pid_get((s32)nr) : NULL;
 	if (!pid)
 		return -ENOENT;
 	err = proc_bind(d, &proc_process_entry, pid, true, U32_MAX);

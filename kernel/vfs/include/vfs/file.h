@@ -202,6 +202,8 @@ void fd_release(int fd);
 int fd_close(int fd);
 /* Of another table (for /proc/pid/fd and SCM): a reference, or NULL. */
 struct file *fd_table_file_get(struct fd_table *t, u32 fd);
+/* Descriptors that the table has room for now, for /proc/PID/status. */
+u32 fd_table_capacity(struct fd_table *t);
 /* First open descriptor >= *fd; false at the end. */
 bool fd_table_next(struct fd_table *t, u32 *fd);
 
