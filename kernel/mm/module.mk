@@ -4,6 +4,6 @@ srcs := boot.c buddy.c page.c stats.c slab.c slab_debug.c kmalloc.c vmalloc.c st
 	kasan.c reclaim.c page_cache.c vma.c tables.c fault.c mm.c fork.c anon_shared.c rmap.c aslr.c \
 	account.c unmapped.c mmap.c special.c remote.c \
 	brk.c range.c mprotect.c mremap.c mlock.c madvise.c msync.c process_vm.c
-ktests := 
+ktests := test/buddy.c test/slab.c test/vma.c test/page_cache.c
 NOSAN_OBJS += $(addprefix mm/,boot buddy page slab slab_debug)
 $(eval $(register_module))

@@ -1,0 +1,103 @@
+/* In-kernel tests of the heap, virtually contiguous memory and kernel stacks. */
+#include <arch/context.h>
+#include <lib/ktest.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include "../internal.h"
+
+#define N 300
+
+static void *objects[N];
+
+KTEST(kmalloc_objects_do_not_overlap)
+{
+	for (int i = 0; i < N; i++) {
+		objects[i] = kmalloc(i + 1, GFP_KERNEL);
+		EXPECT(objects[i]);
+		memset(objects[i], i, i + 1);
+	}
+	for (int i = 0; i < N; i++) {
+		const u8 *p = objects[i];
+
+		EXPECT(p[0] == (u8)i && p[i] == (u8)i);
+		EXPECT(ksize(p) >= (size_t)i + 1);
+		kfree(p);
+	}
+}
+
+KTEST(kmalloc_aligns_powers_of_two)
+{
+	for (size_t size = 16; size <= 65536; size *= 2) {
+		void *p = kmalloc(size, GFP_KERNEL);
+
+		EXPECT(p && IS_ALIGNED((uptr)p, MIN(size, (size_t)PAGE_SIZE)));
+		kfree(p);
+	}
+}
+
+KTEST(kzalloc_returns_zeroes_after_reuse)
+{
+	for (int round = 0; round < 20; round++) {
+		u8 *p = kzalloc(200, GFP_KERNEL);
+
+		for (int i = 0; i < 200; i++)
+			EXPECT(!p[i]);
+		memset(p, 0xff, 200);
+		kfree(p);
+	}
+}
+
+KTEST(kmalloc_array_rejects_overflow)
+{
+	EXPECT(!kmalloc_array(1ULL << 33, 1ULL << 33, GFP_ATOMIC));
+	EXPECT(!kmalloc((size_t)-1, GFP_ATOMIC));
+}
+
+KTEST(cache_returns_its_memory)
+{
+	static struct kmem_cache *c;
+	u64 before;
+
+	if (!c)
+		c = kmem_cache_create("ktest", 120, 8);
+	slab_reclaim();
+	before = mem_stat_read(STAT_SLAB);
+	for (int i = 0; i < N; i++)
+		objects[i] = kmem_cache_alloc(c, GFP_KERNEL | GFP_ZERO);
+	EXPECT(mem_stat_read(STAT_SLAB) > before);
+	for (int i = 0; i < N; i++)
+		kmem_cache_free(c, objects[i]);
+	slab_reclaim();
+	EXPECT(mem_stat_read(STAT_SLAB) <= before + 2);
+}
+
+KTEST(vmalloc_is_contiguous_and_reused)
+{
+	u64 size = 300 * 1024, before = mem_stat_read(STAT_VMALLOC);
+	u8 *p = vmalloc(size, GFP_KERNEL | GFP_ZERO), *q;
+
+	EXPECT(p);
+	for (u64 i = 0; i < size; i += PAGE_SIZE)
+		EXPECT(!p[i]);
+	memset(p, 0x5a, size);
+	EXPECT(p[size - 1] == 0x5a);
+	q = vmalloc(size, GFP_KERNEL);
+	EXPECT(q && (q >= p + size + PAGE_SIZE || q + size + PAGE_SIZE <= p));
+	vfree(p);
+	p = vmalloc(PAGE_SIZE, GFP_KERNEL);
+	EXPECT(p);
+	vfree(p);
+	vfree(q);
+	EXPECT(mem_stat_read(STAT_VMALLOC) == before);
+}
+
+KTEST(kernel_stacks_have_guards)
+{
+	u8 *s = kernel_stack_alloc();
+
+	EXPECT(s && IS_ALIGNED((uptr)s, KERNEL_STACK_SIZE));
+	s[0] = s[KERNEL_STACK_SIZE - 1] = 1;
+	EXPECT(kernel_stack_guard_hit((uptr)s - 1));
+	EXPECT(!kernel_stack_guard_hit((uptr)s));
+	kernel_stack_free(s);
+}
