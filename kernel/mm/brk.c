@@ -70,6 +70,11 @@ static void set_brk_locked(struct mm *mm, u64 brk, u64 *from, u64 *to)
 	mm->brk = brk;
 }
 
+void mm_set_brk(struct mm *mm, u64 addr)
+{
+	mm->start_brk = mm->brk = addr;
+}
+
 long sys_brk(u64 addr)
 {
 	struct mm *mm = current->mm;

@@ -11,6 +11,8 @@
 #include <vfs/file.h>
 #include "vma.h"
 
+#define DEFAULT_STACK_GAP (128ULL << 20)
+
 static struct kmem_cache *mm_cache;
 
 void mm_init(void)
@@ -42,7 +44,7 @@ struct mm *mm_create(void)
 
 	if (mm) {
 		mm->dumpable = 1;
-		mm_layout_init(mm);
+		mm->mmap_base = USER_TOP - DEFAULT_STACK_GAP; /* exec knows better */
 	}
 	return mm;
 }

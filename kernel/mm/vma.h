@@ -142,11 +142,6 @@ int vma_change(struct mm *mm, struct vma **v, u64 start, u64 end, u32 flags) __m
 /* RLIMIT_DATA alone. */
 bool mm_may_expand_data(const struct mm *mm, u64 pages);
 
-/* ---- aslr.c ---- */
-
-/* Sets mmap_base from the stack limit and chance. */
-void mm_layout_init(struct mm *mm);
-
 /* ---- anon_shared.c ---- */
 
 /* Backs v (shared, anonymous) with fresh memory of its size. 0 or -ENOMEM. */

@@ -109,10 +109,8 @@ int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
 /* Stack area for exec with its top at `top`, growing down. */
 int mm_map_stack(struct mm *mm, u64 top, u64 size, bool executable) __must_check;
-/* Establishes the heap: brk starts at addr, or a random way above it (ASLR). */
+/* Establishes the heap: brk starts at addr. */
 void mm_set_brk(struct mm *mm, u64 addr);
-/* Where exec puts the top of the stack: USER_TOP, or a random way below it. Page aligned. */
-u64 mm_stack_top(void);
 /* Kernel-provided pages (vDSO): area with the given pages, never written by the user. */
 int mm_map_special(struct mm *mm, u64 addr, u64 len, u32 vma_flags, struct page **pages,
 		   const char *name) __must_check;
