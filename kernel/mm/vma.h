@@ -144,7 +144,5 @@ bool mm_may_expand_data(const struct mm *mm, u64 pages);
 
 /* ---- anon_shared.c ---- */
 
-/* Backs v (shared, anonymous) with fresh memory of its size. 0 or -ENOMEM. */
-int anon_shared_attach(struct vma *v) __must_check;
 /* The mapping of such an area, or NULL when v is none. */
 struct mapping *anon_shared_mapping(const struct vma *v);

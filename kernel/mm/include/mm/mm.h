@@ -131,3 +131,6 @@ u64 mm_rss_pages(const struct mm *mm);
 /* Unmaps file pages [first, last] from every area that maps the mapping (truncate, hole punch).
  * even_private: also the private copies. Takes mapping->mmap_lock. */
 void mapping_unmap_range(struct mapping *m, u64 first, u64 last, bool even_private);
+
+/* Backs an area (shared, being made) with fresh memory of its size. 0 or -ENOMEM. */
+int anon_shared_attach(struct vma *v) __must_check;

@@ -1,0 +1,4 @@
+module := dev/mem
+uses := lib arch boot dev mm signal sync task uapi vfs
+srcs := mem.c kmsg.c
+$(eval $(register_module))
