@@ -1,4 +1,5 @@
 module := dev
 uses := lib arch boot sync mm task time
 srcs := log.c panic.c ksyms.c acpi/acpi.c serial/serial.c
+ktests := test/log.c
 $(eval $(register_module))

@@ -6,5 +6,5 @@ gate_srcs := entry.S gate.c traps.c switch.S context.c fpu.c signal_frame.c user
 machine_srcs := pvh.S early.c gdt.c cpu.c cpuinfo.c setup.c paging.c tlb.c lapic.c ioapic.c irq.c \
 	smp.c string.S trampoline.S clocks.c kvmclock.c timer.c rtc.c power.c backtrace.c
 srcs := $(gate_srcs) $(machine_srcs)
-ktests :=
+ktests := test/paging.c test/smp.c
 $(eval $(register_module))
