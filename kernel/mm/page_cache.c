@@ -46,6 +46,17 @@ static void count_page(const struct page *p, s64 n)
 		mem_stat_add(STAT_SHMEM, n);
 }
 
+static int mapping_charge(struct mapping *m)
+{
+	return m->ops->charge ? m->ops->charge(m) : 0;
+}
+
+static void mapping_uncharge(struct mapping *m, u64 nr)
+{
+	if (nr && m->ops && m->ops->uncharge)
+		m->ops->uncharge(m, nr);
+}
+
 void mapping_fini(struct mapping *m)
 {
 	struct page *p;
@@ -57,6 +68,7 @@ void mapping_fini(struct mapping *m)
 		page_put(p);
 	}
 	xa_destroy(&m->pages);
+	mapping_uncharge(m, m->nr_pages);
 	m->nr_pages = 0;
 }
 
@@ -105,11 +117,16 @@ void page_unlock(struct page *p)
 static int page_insert(struct mapping *m, u64 index, struct page **out)
 {
 	bool memory = m->ops->memory_backed;
-	struct page *p = page_alloc(0, GFP_USER | (memory ? GFP_ZERO : 0));
-	int err;
+	struct page *p;
+	int err = mapping_charge(m);
 
-	if (!p)
+	if (err)
+		return err;
+	p = page_alloc(0, GFP_USER | (memory ? GFP_ZERO : 0));
+	if (!p) {
+		mapping_uncharge(m, 1);
 		return -ENOMEM;
+	}
 	p->mapping = m;
 	p->index = index;
 	p->flags |= memory ? BIT(PG_UPTODATE) | BIT(PG_SHMEM) : BIT(PG_LOCKED);
@@ -123,6 +140,7 @@ static int page_insert(struct mapping *m, u64 index, struct page **out)
 		p->flags = 0;
 		page_put(p);
 		page_put(p);
+		mapping_uncharge(m, 1);
 		return err;
 	}
 	count_page(p, 1);
@@ -208,6 +226,7 @@ static void page_remove(struct mapping *m, struct page *p)
 	xa_erase(&m->pages, p->index);
 	m->nr_pages--;
 	spin_unlock(&m->pages_lock);
+	mapping_uncharge(m, 1);
 	count_page(p, -1);
 	__atomic_store_n(&p->mapping, NULL, __ATOMIC_SEQ_CST);
 	smp_mb();
