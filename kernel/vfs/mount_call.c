@@ -510,12 +510,21 @@ static int umount_locked(struct mount *m, u32 flags, struct list_head *gone)
 	return err;
 }
 
-static int do_umount(const struct path *p, u32 flags)
+int mount_remove(const struct path *p, u32 flags)
 {
 	struct list_head gone = LIST_INIT(gone);
 	struct mount_ns *ns = &init_mount_ns;
 	int err;
 
+	mutex_lock(&ns->lock);
+	err = p->dentry == p->mnt->root ? umount_locked(p->mnt, flags, &gone) : -EINVAL;
+	mutex_unlock(&ns->lock);
+	umount_finish(&gone);
+	return err;
+}
+
+static int do_umount(const struct path *p, u32 flags)
+{
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (p->dentry != p->mnt->root)
@@ -525,11 +534,7 @@ static int do_umount(const struct path *p, u32 flags)
 	/* Unmounting / makes it read-only, as Linux does for old shutdown scripts. */
 	if (p->mnt == current->fs->root.mnt && !(flags & UMOUNT_DETACH))
 		return do_remount(p, MS_RDONLY, "");
-	mutex_lock(&ns->lock);
-	err = umount_locked(p->mnt, flags, &gone);
-	mutex_unlock(&ns->lock);
-	umount_finish(&gone);
-	return err;
+	return mount_remove(p, flags);
 }
 
 long sys_umount2(struct user_str path, u32 flags)

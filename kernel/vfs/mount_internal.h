@@ -31,6 +31,9 @@ int mount_count_check(const struct mount_ns *ns, u32 more) __must_check;
 /* m and everything below it, in an order in which parents come first; NULL at the end. */
 struct mount *mount_tree_next(struct mount *m, const struct mount *top);
 
+/* Takes the mount whose root p is out of the tree; flags as umount2. 0, -EINVAL, -EBUSY. */
+int mount_remove(const struct path *p, u32 flags) __must_check;
+
 /* Opens and closes a change of the tree. ns->lock held. */
 void mount_change_begin(void);
 void mount_change_end(struct mount_ns *ns);
