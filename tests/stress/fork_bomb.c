@@ -25,7 +25,7 @@ static pid_t start(void (*run)(void))
 
 static void user_bomb(void)
 {
-	setrlimit(RLIMIT_NPROC, &(struct rlimit){ 400, 400 });
+	setrlimit(RLIMIT_NPROC, &(struct rlimit){ 200, 200 });
 	become(2001, 2001);
 	bomb();
 }
