@@ -241,10 +241,11 @@ struct fd fd_get_shared(int fd, u32 refused_mode)
 	return (struct fd){.file = f, .needs_put = f != NULL};
 }
 
-NO_THREAD_SAFETY void fd_lock_pos(struct fd *f)
+NO_THREAD_SAFETY struct fd fd_lock_pos(struct fd f)
 {
-	mutex_lock(&f->file->pos_lock);
-	f->pos_locked = true;
+	mutex_lock(&f.file->pos_lock);
+	f.pos_locked = true;
+	return f;
 }
 
 NO_THREAD_SAFETY void fd_put_slow(struct fd f)

@@ -16,7 +16,7 @@
 enum direction { TO_ITER, FROM_ITER, ZERO_ITER };
 
 /* Copies between mem and one piece of user memory; the bytes done. */
-static size_t copy_user(u64 uaddr, void *mem, size_t n, enum direction dir)
+static __always_inline size_t copy_user(u64 uaddr, void *mem, size_t n, enum direction dir)
 {
 	switch (dir) {
 	case TO_ITER:
@@ -64,7 +64,7 @@ static inline void consume(struct io_iter *it, const struct io_seg *seg, size_t 
 	}
 }
 
-static size_t iterate(struct io_iter *it, void *mem, size_t n, enum direction dir)
+static __noinline size_t iterate(struct io_iter *it, void *mem, size_t n, enum direction dir)
 {
 	size_t total = 0;
 
@@ -84,16 +84,29 @@ static size_t iterate(struct io_iter *it, void *mem, size_t n, enum direction di
 	return total;
 }
 
-static size_t transfer(struct io_iter *it, void *mem, size_t n, enum direction dir)
+static __noinline size_t iterate_nofault(struct io_iter *it, void *mem, size_t n,
+					 enum direction dir)
 {
 	size_t done;
 
-	if (likely(!it->nofault))
-		return iterate(it, mem, n, dir);
 	pagefault_disable();
 	done = iterate(it, mem, n, dir);
 	pagefault_enable();
 	return done;
+}
+
+/* The common case, user memory in one piece, goes straight to the copy. */
+static __always_inline size_t transfer(struct io_iter *it, void *mem, size_t n, enum direction dir)
+{
+	const struct io_seg *seg = &it->segs[it->seg];
+
+	if (unlikely(it->nofault))
+		return iterate_nofault(it, mem, n, dir);
+	if (unlikely(it->kind != IO_USER || n > seg->len - it->seg_offset || n > it->count))
+		return iterate(it, mem, n, dir);
+	n = copy_user(seg->uaddr + it->seg_offset, mem, n, dir);
+	consume(it, seg, n);
+	return n;
 }
 
 size_t io_copy_to(struct io_iter *it, const void *src, size_t n)
@@ -218,7 +231,6 @@ int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr)
 	struct io_seg *segs = it->inline_segs;
 	s64 total;
 
-	it->heap = NULL;
 	if (nr > IO_MAX_SEGS)
 		return -EINVAL;
 	if (nr > IO_INLINE_SEGS) {
@@ -232,44 +244,25 @@ int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr)
 			kfree(segs);
 		return (int)total;
 	}
-	it->kind = IO_USER;
-	it->nofault = it->append = it->nowait = false;
-	it->nr_segs = (u32)nr;
-	it->seg = 0;
-	it->seg_offset = 0;
-	it->count = (u64)total;
-	it->segs = segs;
-	it->heap = segs != it->inline_segs ? segs : NULL;
+	io_iter_init_(it, IO_USER, segs, (u64)total);
+	it->heap = segs != it->inline_segs;
 	return 0;
 }
 
 void io_iter_kernel(struct io_iter *it, void *buf, size_t len)
 {
-	it->kind = IO_KERNEL;
-	it->nofault = it->append = it->nowait = false;
-	it->nr_segs = 1;
-	it->seg = 0;
-	it->seg_offset = 0;
-	it->count = len;
-	it->segs = it->inline_segs;
-	it->heap = NULL;
+	io_iter_init_(it, IO_KERNEL, it->inline_segs, len);
 	it->inline_segs[0].kaddr = buf;
 	it->inline_segs[0].len = len;
 }
 
 void io_iter_pages(struct io_iter *it, const struct io_seg *segs, u32 nr, u64 len)
 {
-	it->kind = IO_PAGES;
-	it->nofault = it->append = it->nowait = false;
-	it->nr_segs = nr;
-	it->seg = 0;
-	it->seg_offset = 0;
-	it->count = len;
-	it->segs = segs;
-	it->heap = NULL;
+	io_iter_init_(it, IO_PAGES, segs, len);
 }
 
 void io_iter_fini(struct io_iter *it)
 {
-	kfree(it->heap);
+	if (it->heap)
+		kfree(it->segs);
 }

@@ -20,8 +20,8 @@ static __always_inline ssize_t check_access(const struct file *f, enum rw rw)
 
 	if (unlikely(!(f->mode & wanted)))
 		return -EBADF;
-	if (unlikely(!(rw == READ ? f->ops->read : f->ops->write)) && !S_ISDIR(f->inode->mode))
-		return -EINVAL;
+	if (unlikely(!(rw == READ ? f->ops->read : f->ops->write)))
+		return S_ISDIR(f->inode->mode) && rw == READ ? -EISDIR : -EINVAL;
 	return 0;
 }
 
@@ -32,11 +32,8 @@ static __always_inline ssize_t run_op(struct file *f, struct io_iter *it, loff_t
 
 	if (unlikely(pos < 0 || (loff_t)((u64)pos + it->count) < 0))
 		return -EINVAL;
-	if (rw == READ)
-		n = likely(f->ops->read) ? f->ops->read(f, it, &pos) : -EISDIR;
-	else
-		n = likely(f->ops->write) ? f->ops->write(f, it, &pos) : -EINVAL;
-	if (n >= 0)
+	n = rw == READ ? f->ops->read(f, it, &pos) : f->ops->write(f, it, &pos);
+	if (likely(n >= 0))
 		*ppos = pos;
 	return n;
 }
@@ -55,16 +52,17 @@ ssize_t file_write_iter(struct file *f, struct io_iter *it, loff_t *pos)
 	return err ? err : run_op(f, it, pos, WRITE);
 }
 
-/* One user buffer. */
+/* One user buffer. A directory's EISDIR comes after the look at the address. */
 static __always_inline ssize_t rw_buffer(struct file *f, struct user_bytes buf, u64 count,
 					 loff_t *pos, enum rw rw)
 {
 	struct io_iter it __uninit;
 	ssize_t n = check_access(f, rw);
 
-	if (unlikely(n))
+	if (unlikely(n && n != -EISDIR))
 		return n;
-	n = io_iter_user(&it, buf, count);
+	if (unlikely(io_iter_user(&it, buf, count)))
+		return -EFAULT;
 	if (unlikely(n))
 		return n;
 	n = run_op(f, &it, pos, rw);

@@ -146,7 +146,7 @@ struct fd {
 	bool pos_locked;
 };
 struct fd fd_get_shared(int fd, u32 refused_mode);
-void fd_lock_pos(struct fd *f);
+struct fd fd_lock_pos(struct fd f);
 void fd_put_slow(struct fd f);
 
 static inline struct fd fd_get_mode_(int fd, u32 refused_mode)
@@ -184,7 +184,7 @@ static inline struct fd fd_get_pos(int fd)
 	struct fd f = fd_get(fd);
 
 	if (f.file && f.file->mode & FMODE_ATOMIC_POS && unlikely(ref_read(&f.file->ref) > 1))
-		fd_lock_pos(&f);
+		return fd_lock_pos(f);
 	return f;
 }
 

@@ -36,13 +36,24 @@ struct io_iter {
 	bool nofault;              /* fail instead of sleeping on a page fault */
 	bool append;               /* a write goes to the end whatever the position (RWF_APPEND) */
 	bool nowait;               /* as if the file had O_NONBLOCK */
-	u32 nr_segs, seg;
+	bool heap;                 /* io_iter_fini frees segs */
+	u32 seg;
 	u64 seg_offset;            /* consumed of segs[seg] */
-	u64 count;                 /* bytes left in total */
-	const struct io_seg *segs; /* inline_segs, one, or an allocated array */
-	struct io_seg *heap;       /* freed by io_iter_fini */
+	u64 count;                 /* bytes left in total: what ends the walk over segs */
+	const struct io_seg *segs; /* inline_segs, the caller's, or an allocated array */
 	struct io_seg inline_segs[IO_INLINE_SEGS];
 };
+
+static inline void io_iter_init_(struct io_iter *it, enum io_kind kind, const struct io_seg *segs,
+				 u64 count)
+{
+	it->kind = kind;
+	it->nofault = it->append = it->nowait = it->heap = false;
+	it->seg = 0;
+	it->seg_offset = 0;
+	it->count = count;
+	it->segs = segs;
+}
 
 /*
  * One buffer. len is cut to IO_MAX_BYTES. -EFAULT when the range leaves user space. Nothing to
@@ -54,14 +65,7 @@ static inline int __must_check io_iter_user(struct io_iter *it, struct user_byte
 		return -EFAULT;
 	if (unlikely(len > IO_MAX_BYTES))
 		len = IO_MAX_BYTES;
-	it->kind = IO_USER;
-	it->nofault = it->append = it->nowait = false;
-	it->nr_segs = 1;
-	it->seg = 0;
-	it->seg_offset = 0;
-	it->count = len;
-	it->segs = it->inline_segs;
-	it->heap = NULL;
+	io_iter_init_(it, IO_USER, it->inline_segs, len);
 	it->inline_segs[0].uaddr = buf.uaddr;
 	it->inline_segs[0].len = len;
 	return 0;
