@@ -247,8 +247,8 @@ static void status_memory(struct text *t, struct mm *mm)
 
 static void status_signals(struct text *t, const struct snapshot *s, struct process *p)
 {
-	u64 queued = (u64)__builtin_popcountll(s->pending.bits) +
-		     (u64)__builtin_popcountll(s->shared.bits);
+	u64 queued = bit_count(s->pending.bits) +
+		     bit_count(s->shared.bits);
 
 	text_printf(t, "SigQ:\t%llu/%llu\n", queued, p->rlimits[RLIMIT_SIGPENDING].rlim_cur);
 	text_printf(t, "SigPnd:\t%016llx\nShdPnd:\t%016llx\n", s->pending.bits, s->shared.bits);

@@ -2,6 +2,7 @@
 #include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/mmu.h>
+#include <lib/bits.h>
 #include <lib/ktest.h>
 #include <mm/page.h>
 #include <sched/sched.h>
@@ -9,15 +10,6 @@
 #include <x86/paging.h>
 
 static DEFINE_PER_CPU(u64, called);
-
-static u64 online_count(void)
-{
-	u64 n = 0;
-
-	for (u64 left = cpus_online.bits; left; left &= left - 1)
-		n++;
-	return n;
-}
 
 static void count_call(void *arg)
 {
@@ -28,7 +20,7 @@ static void count_call(void *arg)
 
 KTEST(smp_call_runs_once_on_every_other_cpu)
 {
-	u64 total = 0, before[MAX_CPUS], others = online_count() - 1;
+	u64 total = 0, before[MAX_CPUS], others = bit_count(cpus_online.bits) - 1;
 	u32 self;
 
 	for_each_cpu(cpu)
@@ -61,7 +53,7 @@ static void call_often(void *arg)
 KTEST(cpus_may_call_each_other_at_once)
 {
 	static struct callers c;
-	u64 others = online_count() - 1;
+	u64 others = bit_count(cpus_online.bits) - 1;
 
 	c = (struct callers){.running = 3};
 	for (u32 i = 0; i < 3; i++)

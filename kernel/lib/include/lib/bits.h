@@ -15,6 +15,15 @@ static inline unsigned int bit_highest(u64 v) /* v != 0 */
 	return 63 - __builtin_clzll(v);
 }
 
+/* Number of set bits; the compiler's builtin would call a run-time library. */
+static inline unsigned int bit_count(u64 v)
+{
+	v -= v >> 1 & 0x5555555555555555ULL;
+	v = (v & 0x3333333333333333ULL) + (v >> 2 & 0x3333333333333333ULL);
+	v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (v * 0x0101010101010101ULL) >> 56;
+}
+
 static inline unsigned int log2_floor(u64 v)
 {
 	return bit_highest(v);
