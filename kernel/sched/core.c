@@ -183,6 +183,8 @@ void sched_tick(u64 now)
 	spin_lock(&rq->lock);
 	rq_update(rq);
 	account_sample(rq, irq_from_user_mode());
+	if (unlikely(rq->rt.nr) && !task_is_rt(rq->curr) && !rt_throttled(rq))
+		rq_resched(rq); /* a new period: the real-time class is served again */
 	balance_tick(rq);
 	rq_arm(rq);
 	p = rq->curr->process; /* current: it stays */

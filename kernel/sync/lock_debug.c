@@ -99,7 +99,7 @@ static void acquire_sleeping(struct held_locks *h, const void *lock, u16 rank)
 	if (!t)
 		return;
 	for (u32 i = 0; i < t->nr_held; i++) {
-		if (t->held[i].lock == lock)
+		if (t->held[i].lock == lock && rank != LOCK_RANK_NONE)
 			panic("lock: sleeping lock of rank %u taken twice by %s", rank, t->comm);
 		if (t->held[i].rank >= rank && rank != LOCK_RANK_NONE) {
 			report(h, "order violated", rank, t->held[i].rank);
