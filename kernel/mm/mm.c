@@ -114,7 +114,7 @@ static void mm_empty(struct mm *mm)
 	}
 	commit_uncharge(mm, mm->commit_pages);
 	if (mm->exe_file)
-		file_put(mm->exe_file);
+		file_put_exec(mm->exe_file);
 	mm->exe_file = NULL;
 }
 
