@@ -120,11 +120,9 @@ static void copy_layout(struct mm *to, const struct mm *from)
 	to->data_pages = from->data_pages;
 	to->stack_pages = from->stack_pages;
 	to->exec_pages = from->exec_pages;
-	/* Each address space denies writing to its program once. */
-	if (from->exe_file && !inode_deny_write(from->exe_file->inode)) {
-		file_get(from->exe_file);
-		to->exe_file = from->exe_file;
-	}
+	to->exe_file = from->exe_file;
+	if (to->exe_file)
+		file_get_exec(to->exe_file);
 	to->vdso_base = from->vdso_base;
 	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
 	to->dumpable = from->dumpable;

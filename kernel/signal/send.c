@@ -148,16 +148,24 @@ void signal_send_task(struct task *t, int sig, const siginfo_t *info)
 	spin_unlock_irqrestore(&p->siglock, flags);
 }
 
-unsigned int signal_send_pgrp(struct pid_entry *pgrp, int sig, const siginfo_t *info)
+unsigned int signal_send_pgrp_locked(struct pid_entry *pgrp, int sig, const siginfo_t *info)
 {
 	unsigned int reached = 0;
 	struct process *p;
-	u64 flags = spin_lock_irqsave(&tasklist_lock);
 
+	ASSERT_HELD(&tasklist_lock);
 	hlist_for_each(p, &pgrp->pgrp_members, pgrp_node) {
 		signal_send_process(p, sig, info);
 		reached++;
 	}
+	return reached;
+}
+
+unsigned int signal_send_pgrp(struct pid_entry *pgrp, int sig, const siginfo_t *info)
+{
+	u64 flags = spin_lock_irqsave(&tasklist_lock);
+	unsigned int reached = signal_send_pgrp_locked(pgrp, sig, info);
+
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 	return reached;
 }

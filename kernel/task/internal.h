@@ -7,7 +7,7 @@
 #include <task/pid.h>
 #include <task/task.h>
 
-struct regs;
+#define TIMER_SLACK_DEFAULT_NS 50000ULL
 
 /* task.c: objects. */
 void task_cache_init(void);
@@ -29,23 +29,37 @@ struct task *pid_next_task(s32 *nr);
 /* cred.c */
 void group_list_put(struct group_list *g);
 
-/* exit.c: takes a dead thread out of all tables; tasklist_lock held. The caller then calls
- * task_put_released without locks. */
-void task_unlink(struct task *t);
-void task_put_released(struct task *t);
+/* exit.c: takes a dead thread out of all tables and puts it on a chain (tasklist_lock held), whose
+ * threads lose their number and reference without locks. */
+void task_reap_locked(struct task *t, struct task **dead);
+void tasks_release(struct task *dead);
 /* Wakes the parent's wait(2) and sends sig with the SIGCHLD information; tasklist_lock held.
  * True when the parent ignores its children: the caller reaps. */
 bool exit_tell_parent(struct process *p, s32 sig);
 
-/* exec.c */
-long task_exec(int dirfd, const char *name, u32 lookup_flags, struct user_strv argv,
-	       struct user_strv envp);
 /* fork.c: what exec and exit owe a vfork parent. */
 void task_vfork_done(struct task *t);
+/* work.c: runs what is left and takes no more. */
+void task_work_close(void);
 /* mm_release.c: clear_child_tid, robust list and vfork, before the address space is let go. */
 void task_mm_release(struct task *t);
 
+/* The wait(2) status of a dead process. */
+static inline s32 process_exit_code(const struct process *p)
+{
+	return p->signal_flags & SIGNAL_GROUP_EXIT ? p->group_exit_code : p->leader->exit_code;
+}
+/* Its si_code and si_status. */
+static inline int exit_code_cause(s32 code)
+{
+	if (!(code & 0x7f))
+		return CLD_EXITED;
+	return code & 0x80 ? CLD_DUMPED : CLD_KILLED;
+}
+static inline int exit_code_status(s32 code)
+{
+	return code & 0x7f ? code & 0x7f : (code >> 8) & 0xff;
+}
+
 /* task/limits: the default set of init. */
 void rlimits_init(struct rlimit64 *r);
-/* Most threads that may exist; from the amount of memory. */
-extern u32 max_tasks;

@@ -2,6 +2,7 @@
 #include <arch/cpu.h>
 #include <lib/errno.h>
 #include <lib/string.h>
+#include <linux/personality.h>
 #include <sync/mutex.h>
 #include <syscall/table.h>
 #include <task/task.h>
@@ -10,9 +11,9 @@
 static DEFINE_MUTEX(uts_lock, LOCK_RANK_SLEEP_INNER);
 static struct new_utsname uts = {
 	.sysname = "Linux",
-	.nodename = "gatehouse",
+	.nodename = "(none)",
 	.release = "6.1.0-gatehouse",
-	.version = "#1 SMP PREEMPT Gatehouse",
+	.version = "#1 SMP PREEMPT " __DATE__ " " __TIME__,
 	.domainname = "(none)",
 };
 
@@ -63,6 +64,10 @@ long sys_uname(struct user_utsname name)
 	struct new_utsname u;
 
 	uts_get(&u);
+	if ((current->personality & PER_MASK) == PER_LINUX32) {
+		memset(u.machine, 0, sizeof(u.machine));
+		(void)str_copy(u.machine, "i686", sizeof(u.machine));
+	}
 	return user_write(name, &u);
 }
 

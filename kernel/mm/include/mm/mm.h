@@ -77,7 +77,7 @@ struct mm {
 	u64 commit_pages;
 	struct atomic64 anon_pages, file_pages, shmem_pages, pt_pages; /* resident */
 	u64 peak_rss_pages, peak_total_pages;
-	struct file *exe_file;           /* mmap_lock; reference and write denial held */
+	struct file *exe_file;           /* mmap_lock; reference held */
 	u64 vdso_base;
 	u64 auxv[48];                    /* AT_* pairs as given to the program, for /proc/pid/auxv */
 	u32 dumpable;

@@ -30,8 +30,9 @@ struct signal_delivery {
 /* From the kernel itself (SI_KERNEL), to a process or one thread. No permission check. */
 void signal_send_process(struct process *p, int sig, const siginfo_t *info);
 void signal_send_task(struct task *t, int sig, const siginfo_t *info);
-/* To all members of a group; tasklist_lock NOT held. Number of processes reached. */
+/* To all members of a group; tasklist_lock NOT held (_locked: held). Number of processes reached. */
 unsigned int signal_send_pgrp(struct pid_entry *pgrp, int sig, const siginfo_t *info);
+unsigned int signal_send_pgrp_locked(struct pid_entry *pgrp, int sig, const siginfo_t *info);
 /* A synchronous signal to the current task: unblocks it and resets an ignored one to default. */
 void signal_force(int sig, const siginfo_t *info);
 /* The same, and no handler can catch it. */

@@ -60,6 +60,7 @@ struct task {
 	s32 tid;                         /* tasklist */
 	struct pid_entry *pid;           /* tasklist: the number's entry, with a reference */
 	struct list_head thread_node;    /* process->threads; tasklist, RCU */
+	struct task *next_dead;          /* exit: chain of those that are to be released */
 	u32 flags;                       /* own: TASK_F_* */
 	char comm[16];                   /* own writes; readers may see a mix, always terminated */
 
@@ -111,6 +112,8 @@ struct task {
 #define TASK_F_VFORK     BIT(5)
 #define TASK_F_OOM_VICTIM BIT(6) /* may use the page reserve */
 #define TASK_F_FORKED    BIT(7)  /* has made a child: its exit looks for children to hand over */
+#define TASK_F_EXITED    BIT(8)  /* tasklist: has passed exit_notify */
+#define TASK_F_COUNTED   BIT(9)  /* sighand: its times are in the process's sums */
 
 /* process->exit_state */
 enum { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_REAPED };
@@ -177,6 +180,8 @@ extern struct spinlock tasklist_lock; /* LOCK_RANK_TASKLIST; interrupts disabled
 extern struct list_head all_processes;
 extern struct task init_idle_task;    /* CPU 0 before and as its idle task */
 extern struct process init_process;   /* of the idle tasks: process 0, parent of kernel threads */
+extern struct process *init_user_process; /* pid 1, from its start on */
+extern u32 max_tasks; /* most threads that may exist; from the amount of memory */
 /* Threads that exist, and processes and threads ever made, for /proc and sysinfo. */
 extern struct atomic nr_tasks;
 extern struct atomic64 nr_forks;

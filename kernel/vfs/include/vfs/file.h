@@ -73,7 +73,9 @@ int file_open_at(int dirfd, const char *name, u32 flags, u32 mode, u32 lookup_fl
 int file_open_path(const struct path *p, u32 flags, struct file **out) __must_check;
 /* For execve: regular, executable, not noexec; denies writers until file_put_exec. */
 int file_open_exec(int dirfd, const char *name, u32 lookup_flags, struct file **out) __must_check;
-/* Lets writers in again and drops the reference. Once per file_open_exec. */
+/* Another user of a running image (fork): one more reference that denies writers. */
+void file_get_exec(struct file *f);
+/* Lets writers in again and drops the reference. Once per file_open_exec and file_get_exec. */
 void file_put_exec(struct file *f);
 /* An object without a name in the tree: pipes, eventfd, sockets. class names it: "pipe:[ino]",
  * "anon_inode:[eventfd]". */

@@ -3,6 +3,8 @@
 
 #include <lib/types.h>
 
+#define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
+
 struct xsave_area;
 
 struct arch_task {

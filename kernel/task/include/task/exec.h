@@ -1,0 +1,10 @@
+/* Running programs from inside the kernel. */
+#pragma once
+
+/*
+ * Turns the current task into the program at path: on success its registers are set, and it enters
+ * user mode when its kernel function returns. May sleep. 0 or -errno with the old state intact.
+ */
+int exec_kernel(const char *path, const char *const argv[], const char *const envp[]) __must_check;
+/* Names the current task (cut to 15 characters). */
+void task_set_comm(const char *name);
