@@ -232,8 +232,10 @@ static void report_death(struct session *s)
 		complain("QEMU was killed by signal %d before the program ended",
 			 WTERMSIG(wait_status));
 	else if (WEXITSTATUS(wait_status) == 0)
-		complain("the guest stopped before the program ended; its last kernel messages%s",
-			 s->serial.end ? " follow" : ": none");
+		complain("the guest stopped before the program ended%s",
+			 s->serial.show	 ? ""
+			 : s->serial.end ? "; its last kernel messages follow"
+					 : " and left no kernel message");
 	else if (klog_last_line(&s->qemu, reason, sizeof(reason)))
 		complain("QEMU failed: %s", reason);
 	else
