@@ -275,8 +275,10 @@ int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 {
 	struct request r = {.mm = mm, .addr = addr, .len = len, .prot = prot, .flags = flags,
 			    .file = file, .pgoff = off >> PAGE_SHIFT};
-	int err = map(&r);
+	int err;
 
+	ASSERT(!file == !!(flags & MAP_ANONYMOUS));
+	err = map(&r);
 	*out = r.addr;
 	return err;
 }

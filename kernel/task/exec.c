@@ -99,8 +99,8 @@ static void exec_switch_mm(struct exec *e)
 	struct task *me = current;
 	struct mm *old = me->mm, *lazy = old ? NULL : me->active_mm;
 
+	file_get_exec(e->file); /* the image is mapped from e->file later */
 	e->mm->exe_file = e->file;
-	e->file = NULL;
 	if (old) {
 		task_mm_release(me);
 		rusage_note_rss(me->process, old);
