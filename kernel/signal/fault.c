@@ -45,6 +45,9 @@ void fault_signal(int sig, int code, u64 addr, u32 trap_nr, u64 error_code)
 
 	/* The trap number and error code reach the frame through arch's own record. */
 	siginfo_kernel(&info, sig);
+	if (current->process->pid == 1)
+		pr_info("init: fault %u at 0x%llx, ip 0x%llx, error 0x%llx", trap_nr, addr,
+			regs_ip(task_regs(current)), error_code);
 	info.si_code = code;
 	if (code != SI_KERNEL)
 		info.si_addr = (void *)addr;

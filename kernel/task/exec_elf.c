@@ -224,7 +224,7 @@ int exec_elf_map(struct exec *e)
 	if (e->image.type == ET_DYN && e->image.low == e->image.high)
 		return -EINVAL;
 	e->bias = image_bias(&e->image, e->interp_file);
-	err = map_image(e->file, &e->image, e->phdrs, e->bias);
+	err = map_image(current->mm->exe_file, &e->image, e->phdrs, e->bias);
 	if (err)
 		return err;
 	note_layout(e, e->phdrs);
