@@ -8,7 +8,8 @@
 #include <mm/layout.h>
 #include <task/random.h>
 #include <task/uts.h>
-#include <vfs/limits.h>
+#include <vfs/file.h>
+#include <vfs/pipe.h>
 #include "internal.h"
 
 static int number(struct text *t, s64 v)
@@ -33,9 +34,9 @@ NUMBER(overcommit, 0)
 NUMBER(overcommit_ratio, 50)
 NUMBER(max_map_count, MAX_MAP_COUNT)
 NUMBER(mmap_min_addr, MMAP_MIN_ADDR)
-NUMBER(file_max, FILE_MAX)
-NUMBER(nr_open, NR_OPEN_MAX)
-NUMBER(pipe_max_size, PIPE_MAX_SIZE)
+NUMBER(file_max, S64_MAX) /* open files are limited by memory alone */
+NUMBER(nr_open, FD_MAX)
+NUMBER(pipe_max_size, pipe_max_size)
 NUMBER(randomize, 2)
 NUMBER(protected, 1)
 
