@@ -21,6 +21,7 @@
 #include <signal/signal.h>
 #include <sync/mutex.h>
 #include <task/task.h>
+#include <time/clock.h>
 #include <vfs/chrdev.h>
 #include <vfs/poll.h>
 
@@ -59,6 +60,8 @@ struct vconsole {
 	struct virtio_device *dev;
 	struct spinlock control_lock; /* LOCK_RANK_DEVICE */
 	struct virtqueue *control_rx, *control_tx;
+	u32 control_sent;             /* control_lock: messages that the host has not taken yet */
+	u32 control_handled;          /* control_lock: messages being handled */
 	struct vport ports[MAX_PORTS];
 	u32 nr_ports;
 };
@@ -73,12 +76,22 @@ static struct virtio_buf buf_of(const void *p, size_t len)
 
 /* ---- control messages ---- */
 
+/* control_lock held: frees the messages that the host has taken. */
+static void control_reap(struct vconsole *c)
+{
+	void *done;
+	u32 written;
+
+	while ((done = virtqueue_get(c->control_tx, &written))) {
+		kfree(done);
+		c->control_sent--;
+	}
+}
+
 static void control_send(struct vconsole *c, u32 id, u16 event, u16 value)
 {
 	struct virtio_console_control *m = kmalloc(sizeof(*m), GFP_ATOMIC);
 	struct virtio_buf b;
-	void *done;
-	u32 written;
 	u64 flags;
 
 	if (!m)
@@ -86,13 +99,29 @@ static void control_send(struct vconsole *c, u32 id, u16 event, u16 value)
 	*m = (struct virtio_console_control){.id = id, .event = event, .value = value};
 	b = buf_of(m, sizeof(*m));
 	flags = spin_lock_irqsave(&c->control_lock);
-	if (virtqueue_add(c->control_tx, &b, 1, 0, m))
+	if (virtqueue_add(c->control_tx, &b, 1, 0, m)) {
 		kfree(m);
-	else
+	} else {
+		c->control_sent++;
 		virtqueue_kick(c->control_tx);
-	while ((done = virtqueue_get(c->control_tx, &written)))
-		kfree(done);
+	}
+	control_reap(c);
 	spin_unlock_irqrestore(&c->control_lock, flags);
+}
+
+/*
+ * True when the host has taken all that was said and everything it answered has been handled: it
+ * puts its answers into the queue before it gives a message back.
+ */
+static bool control_settled(struct vconsole *c)
+{
+	u64 flags = spin_lock_irqsave(&c->control_lock);
+	bool settled;
+
+	control_reap(c);
+	settled = !c->control_sent && !c->control_handled && !virtqueue_has_used(c->control_rx);
+	spin_unlock_irqrestore(&c->control_lock, flags);
+	return settled;
 }
 
 static void port_host_open(struct vport *p, bool open)
@@ -134,25 +163,38 @@ static void control_handle(struct vconsole *c, const struct virtio_console_contr
 	}
 }
 
+static struct virtio_console_control *control_next(struct vconsole *c, u32 *len)
+{
+	struct virtio_console_control *m;
+	u64 flags = spin_lock_irqsave(&c->control_lock);
+
+	m = virtqueue_get(c->control_rx, len);
+	if (m)
+		c->control_handled++;
+	spin_unlock_irqrestore(&c->control_lock, flags);
+	return m;
+}
+
+static void control_return(struct vconsole *c, struct virtio_console_control *m)
+{
+	struct virtio_buf b = buf_of(m, PAGE_SIZE / CONTROL_BUFFERS);
+	u64 flags = spin_lock_irqsave(&c->control_lock);
+
+	c->control_handled--;
+	if (!virtqueue_add(c->control_rx, &b, 0, 1, m))
+		virtqueue_kick(c->control_rx);
+	spin_unlock_irqrestore(&c->control_lock, flags);
+}
+
 static void control_interrupt(struct virtqueue *vq)
 {
 	struct vconsole *c = virtqueue_ctx(vq);
 	struct virtio_console_control *m;
 	u32 len;
 
-	for (;;) {
-		u64 flags = spin_lock_irqsave(&c->control_lock);
-
-		m = virtqueue_get(vq, &len);
-		spin_unlock_irqrestore(&c->control_lock, flags);
-		if (!m)
-			return;
+	while ((m = control_next(c, &len))) {
 		control_handle(c, m, len);
-		struct virtio_buf b = buf_of(m, PAGE_SIZE / CONTROL_BUFFERS);
-		flags = spin_lock_irqsave(&c->control_lock);
-		if (!virtqueue_add(vq, &b, 0, 1, m))
-			virtqueue_kick(vq);
-		spin_unlock_irqrestore(&c->control_lock, flags);
+		control_return(c, m);
 	}
 }
 
@@ -578,7 +620,17 @@ static int virtio_console_init(void)
 }
 INIT_CALL(INIT_FS, virtio_console_init);
 
-/* The host names its ports while the device starts; by now the dialogue is over. */
+/* The host names its ports when the device starts. One that never answers does not hold boot up. */
+static void control_wait(struct vconsole *c)
+{
+	u64 deadline = clock_monotonic() + NSEC_PER_SEC;
+
+	while (!control_settled(c) && clock_monotonic() < deadline) {
+		sched_set_state(TASK_UNINTERRUPTIBLE);
+		(void)schedule_until(clock_monotonic() + 100 * NSEC_PER_USEC);
+	}
+}
+
 static int virtio_console_publish(void)
 {
 	struct vconsole *c = the_console;
@@ -587,6 +639,7 @@ static int virtio_console_publish(void)
 
 	if (!c)
 		return 0;
+	control_wait(c);
 	err = chrdev_register(VPORT_MAJOR, 0, MAX_PORTS, "virtio-portsdev", &vport_ops);
 	for (u32 i = 0; !err && i < c->nr_ports; i++) {
 		struct vport *p = &c->ports[i];
