@@ -18,12 +18,15 @@ static int key_from_area(struct mm *mm, u64 addr, struct futex_key *key)
 	if (!vma || addr < vma->start)
 		return -EFAULT;
 	*key = (struct futex_key){.object = mm, .offset = addr};
-	if (!(vma->flags & VMA_SHARED) || !vma->file)
+	if (!(vma->flags & VMA_SHARED))
 		return 0;
-	inode_get(vma->file->inode);
-	key->object = vma->file->inode;
 	key->offset = vma->pgoff * PAGE_SIZE + (addr - vma->start);
-	key->shared = true;
+	key->object = vma->private; /* anonymous: one object for all areas that show it */
+	if (vma->file) {
+		inode_get(vma->file->inode);
+		key->object = vma->file->inode;
+		key->shared = true;
+	}
 	return 0;
 }
 

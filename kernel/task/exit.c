@@ -13,7 +13,7 @@
 #include <syscall/table.h>
 #include <task/rusage.h>
 #include <task/tty_hooks.h>
-#include <time/timer.h>
+#include <time/cpu_timer.h>
 #include <vfs/file.h>
 #include <vfs/inode.h>
 #include "internal.h"
@@ -66,7 +66,7 @@ static void exit_check_init(const struct process *p, s32 code)
 static void exit_last_thread(struct process *p, s32 code)
 {
 	exit_check_init(p, p->signal_flags & SIGNAL_GROUP_EXIT ? p->group_exit_code : code);
-	timer_cancel_sync(&p->real_timer);
+	process_timers_exit(p);
 	if (tty_process_ops)
 		tty_process_ops->leave(p);
 }
@@ -120,7 +120,7 @@ static void siginfo_child(siginfo_t *info, struct process *p, s32 sig)
 	s32 code = process_exit_code(p);
 	u64 user_ns, system_ns;
 
-	process_times(p, &user_ns, &system_ns);
+	process_cpu_times(p, &user_ns, &system_ns);
 	siginfo_kernel(info, sig);
 	info->si_pid = p->pid;
 	info->si_uid = p->leader->cred->uid;

@@ -13,6 +13,7 @@
 #include "internal.h"
 #include <task/tty_hooks.h>
 #include <time/clock.h>
+#include <time/cpu_timer.h>
 #include <vfs/file.h>
 #include <vfs/inode.h>
 #include <linux/sched.h>
@@ -215,6 +216,7 @@ static void clone_link_process(struct task *t, const struct clone_request *req)
 	p->pid = t->pid->nr;
 	p->leader = t;
 	memcpy(p->rlimits, mine->rlimits, sizeof(p->rlimits));
+	process_timers_init(p);
 	process_timers_init(p);
 	p->has_subreaper = mine->has_subreaper || mine->is_subreaper;
 	process_set_pgrp(p, mine->pgrp);

@@ -8,6 +8,7 @@
 #include <lib/string.h>
 #include <sync/wait.h>
 #include <time/clock.h>
+#include <time/cpu_timer.h>
 #include <vfs/file.h>
 #include <vfs/inode.h>
 #include "kthread.h"
@@ -124,6 +125,7 @@ static bool kernel_process_create(struct task *t)
 	ref_get(&kernel_sighand.ref);
 	p->signal_flags = SIGNAL_UNKILLABLE;
 	memcpy(p->rlimits, init_process.rlimits, sizeof(p->rlimits));
+	process_timers_init(p);
 	return true;
 }
 

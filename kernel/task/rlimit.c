@@ -1,6 +1,7 @@
 /* Resource limits: reading and changing them. Who consumes a resource enforces its limit. */
 #include <mm/page.h>
 #include <syscall/table.h>
+#include <time/cpu_timer.h>
 #include "internal.h"
 
 #define NOFILE_MAX 1048576ULL /* more than this no one may allow */
@@ -52,6 +53,8 @@ static int rlimit_exchange(struct process *p, u32 which, const struct rlimit64 *
 	} else if (new) {
 		WRITE_ONCE(p->rlimits[which].rlim_cur, new->rlim_cur);
 		WRITE_ONCE(p->rlimits[which].rlim_max, new->rlim_max);
+		if (which == RLIMIT_CPU)
+			process_timers_limit_changed(p);
 	}
 	spin_unlock_irq(&p->siglock);
 	return err;

@@ -8,6 +8,7 @@
 #include <syscall/table.h>
 #include <task/rusage.h>
 #include <time/clock.h>
+#include <time/cpu_timer.h>
 #include "internal.h"
 
 struct usage {
@@ -65,18 +66,6 @@ static void usage_add_running(struct usage *u, const struct process *p)
 	list_for_each(t, &p->threads, thread_node)
 		if (!(t->flags & TASK_F_COUNTED))
 			usage_add_task(u, t);
-}
-
-void process_times(struct process *p, u64 *user_ns, u64 *system_ns)
-{
-	struct usage u = {0};
-	u64 flags = spin_lock_irqsave(&p->siglock);
-
-	usage_add_own(&u, p);
-	usage_add_running(&u, p);
-	spin_unlock_irqrestore(&p->siglock, flags);
-	*user_ns = u.user_ns;
-	*system_ns = u.system_ns;
 }
 
 void rusage_thread_exit(struct task *t)
@@ -186,7 +175,7 @@ long sys_times(struct user_tms utms)
 	u64 user_ns, system_ns;
 
 	if (!user_is_null(utms)) {
-		process_times(p, &user_ns, &system_ns);
+		process_cpu_times(p, &user_ns, &system_ns);
 		out.tms_utime = (long)(user_ns / TICK_NSEC);
 		out.tms_stime = (long)(system_ns / TICK_NSEC);
 		out.tms_cutime = (long)(READ_ONCE(p->child_utime_ns) / TICK_NSEC);

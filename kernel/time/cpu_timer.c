@@ -17,7 +17,8 @@ static u64 runtime_locked(const struct process *p)
 	u64 ns = p->utime_ns + p->stime_ns;
 
 	list_for_each(t, &p->threads, thread_node)
-		ns += sched_task_runtime(t);
+		if (!(t->flags & TASK_F_COUNTED))
+			ns += sched_task_runtime(t);
 	return ns;
 }
 
@@ -40,6 +41,8 @@ void process_cpu_times(struct process *p, u64 *user_ns, u64 *system_ns)
 	list_for_each(t, &p->threads, thread_node) {
 		u64 user, system;
 
+		if (t->flags & TASK_F_COUNTED)
+			continue; /* dead, and in the sums already */
 		sched_task_times(t, &user, &system);
 		*user_ns += user;
 		*system_ns += system;

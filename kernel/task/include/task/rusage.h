@@ -10,8 +10,6 @@ struct mm;
 struct task;
 struct process;
 
-/* CPU time of the process: ended threads and those that run. Any context. */
-void process_times(struct process *p, u64 *user_ns, u64 *system_ns);
 /* An ending thread's figures go to its process. */
 void rusage_thread_exit(struct task *t);
 /* The address space is about to go: keeps its high-water mark. */
