@@ -51,10 +51,24 @@ static int shared_file_flags(struct request *r)
 	return 0;
 }
 
+/* The last byte must lie within what the file system can address. */
+static bool offset_possible(const struct request *r)
+{
+	u64 max = S64_MAX;
+
+	if (!S_ISREG(r->file->inode->mode))
+		return true;
+	if (r->file->inode->sb && r->file->inode->sb->max_bytes)
+		max = r->file->inode->sb->max_bytes;
+	return r->len <= max && r->pgoff <= (max - r->len) >> PAGE_SHIFT;
+}
+
 static int file_flags(struct request *r)
 {
 	int err = 0;
 
+	if (!offset_possible(r))
+		return -EOVERFLOW;
 	switch (r->flags & MAP_TYPE) {
 	case MAP_SHARED:
 	case MAP_SHARED_VALIDATE:
