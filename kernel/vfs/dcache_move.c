@@ -243,8 +243,10 @@ int path_name(const struct path *p, const struct path *root, char *buf, size_t s
 	bool reachable;
 
 	if (p->dentry->ops && p->dentry->ops->name) {
+		int len = p->dentry->ops->name(p->dentry, buf, size);
+
 		*out = buf;
-		return p->dentry->ops->name(p->dentry, buf, size);
+		return len < 0 ? len : 0;
 	}
 	return path_name_from(p, root, buf, size, out, &reachable);
 }

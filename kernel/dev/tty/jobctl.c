@@ -256,6 +256,14 @@ long jobctl_peer_number(struct tty *t, bool session, u64 arg)
 	return user_write(((struct user_pid){.uaddr = arg}), &nr);
 }
 
+/* A process of the group; of a number that is no group, the process itself. tasklist_lock held. */
+static struct process *group_member(struct pid_entry *pgrp)
+{
+	if (pgrp->pgrp_members.first)
+		return hlist_entry_or_null(pgrp->pgrp_members.first, struct process, pgrp_node);
+	return pgrp->task ? pgrp->task->process : NULL;
+}
+
 static long set_foreground(struct tty *t, struct user_pid from)
 {
 	struct pid_entry *new, *old = NULL;
@@ -273,7 +281,7 @@ static long set_foreground(struct tty *t, struct user_pid from)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&tasklist_lock);
 	new = pid_find(nr);
-	member = new ? hlist_entry_or_null(new->pgrp_members.first, struct process, pgrp_node) : NULL;
+	member = new ? group_member(new) : NULL;
 	if (current->process->tty != t || current->process->session != t->session) {
 		err = -ENOTTY;
 	} else if (!new || !member) {
