@@ -110,6 +110,12 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 	node->parent_color = (uptr)parent;
 	node->left = node->right = NULL;
 	WRITE_ONCE(*link, node);
+	if (!parent) { /* the first of all: queues of one are what schedulers and timers mostly have */
+		set_black(node);
+		if (update)
+			update(node);
+		return;
+	}
 	if (update)
 		rb_propagate(node, update);
 	insert_fixup(root, node, update);
@@ -177,6 +183,10 @@ void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update)
 	struct rb_node *child;
 	bool removed_black;
 
+	if (!parent && !node->left && !node->right) { /* the last of all */
+		WRITE_ONCE(root->node, NULL);
+		return;
+	}
 	if (node->left && node->right) {
 		struct rb_node *next = node->right;
 

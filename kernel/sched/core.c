@@ -105,9 +105,16 @@ static bool preempts_fair(struct run_queue *rq, const struct task *t)
 
 	if (curr->sched.policy == SCHED_IDLE && t->sched.policy != SCHED_IDLE)
 		return true;
-	if (t->sched.policy != SCHED_NORMAL)
-		return false;
-	return fair_pick(rq) == t;
+	return t->sched.policy == SCHED_NORMAL && fair_beats_running(rq, t);
+}
+
+/* The running task has got company: its slice ends now, at the latest when a new one would. */
+static void arm_for_newcomer(struct run_queue *rq)
+{
+	if (unlikely(rq->rt.nr))
+		rq_arm(rq);
+	else if (rq->fair.nr == 2)
+		timer_slice_within(rq->clock + FAIR_SLICE_NS);
 }
 
 void rq_check_preempt(struct run_queue *rq, struct task *t)
@@ -126,7 +133,7 @@ void rq_check_preempt(struct run_queue *rq, struct task *t)
 	else if (rq->nr_running == 2 && !rq_is_local(rq))
 		rq_resched(rq); /* only its own CPU can arm the end of the slice */
 	else if (rq_is_local(rq))
-		rq_arm(rq);
+		arm_for_newcomer(rq);
 }
 
 void rq_set_next(struct run_queue *rq, struct task *t)
@@ -157,7 +164,9 @@ void rq_arm(struct run_queue *rq)
 		timer_slice_arm(U64_MAX);
 		return;
 	}
-	at = MIN(class_event(rq), rq->next_sample_ns);
+	at = rq->next_sample_ns;
+	if (rq->nr_running > 1)
+		at = MIN(at, class_event(rq));
 	if (unlikely(p && READ_ONCE(p->cpu_timers.active)))
 		at = MIN(at, rq->clock + CPU_TIMER_STEP_NS);
 	timer_slice_arm(at);

@@ -91,10 +91,11 @@ static inline s64 total(const struct fair_queue *f, s64 *weight)
 
 static u64 average(const struct fair_queue *f)
 {
-	s64 weight, sum = total(f, &weight);
+	s64 weight, sum;
 
-	if (!weight)
-		return f->base;
+	if (!f->sum_w) /* nobody waits: the average is the running task itself */
+		return f->curr ? f->curr->vruntime : f->base;
+	sum = total(f, &weight);
 	if (sum < 0)
 		sum -= weight - 1; /* towards minus infinity: the average itself stays eligible */
 	return f->base + (u64)(sum / weight);
@@ -190,7 +191,7 @@ void fair_dequeue(struct run_queue *rq, struct task *t)
 	struct fair_queue *f = &rq->fair;
 	struct sched_entity *se = &t->se;
 	s64 limit = (s64)to_virtual(2 * FAIR_SLICE_NS, se);
-	s64 lag = (s64)(average(f) - se->vruntime);
+	s64 lag = f->nr > 1 ? (s64)(average(f) - se->vruntime) : 0;
 
 	se->vlag = MAX(MIN(lag, limit), -limit);
 	if (f->curr == se)
@@ -198,7 +199,6 @@ void fair_dequeue(struct run_queue *rq, struct task *t)
 	else
 		tree_erase(f, se);
 	f->nr--;
-	advance_base(f);
 }
 
 void fair_put_prev(struct run_queue *rq, struct task *t)
@@ -213,12 +213,14 @@ void fair_set_next(struct run_queue *rq, struct task *t)
 	rq->fair.curr = &t->se;
 }
 
+/* With f, and its total() in sum and weight, at hand. */
+#define ELIGIBLE(v) ((s64)((v) - f->base) * weight <= sum)
+
 /* The earliest eligible deadline in the tree; NULL when nobody there is eligible. */
 static struct sched_entity *tree_pick(const struct fair_queue *f, s64 sum, s64 weight)
 {
 	struct rb_node *n = f->tree.node;
 
-#define ELIGIBLE(v) ((s64)((v) - f->base) * weight <= sum)
 	if (!n || !ELIGIBLE(entity(n)->min_vruntime))
 		return NULL;
 	for (;;) {
@@ -237,19 +239,30 @@ struct task *fair_pick(struct run_queue *rq)
 	struct sched_entity *curr = f->curr, *best;
 	s64 weight, sum;
 
-	if (curr && f->nr == 1)
-		return task_of(curr);
+	if (f->nr == 1)
+		return task_of(curr ? curr : entity(f->tree.node));
 	sum = total(f, &weight);
 	best = tree_pick(f, sum, weight);
 	if (curr && ELIGIBLE(curr->vruntime) && (!best || !before(best->deadline, curr->deadline)))
 		best = curr;
-#undef ELIGIBLE
 	/* The smallest vruntime is never above the average, so somebody is eligible. */
 	ASSERT(best);
 	if (unlikely(!best))
 		best = curr ? curr : entity(rb_first(&f->tree));
 	return task_of(best);
 }
+
+bool fair_beats_running(struct run_queue *rq, const struct task *t)
+{
+	const struct fair_queue *f = &rq->fair;
+	s64 weight, sum;
+
+	if (!before(t->se.deadline, f->curr->deadline))
+		return false;
+	sum = total(f, &weight);
+	return ELIGIBLE(t->se.vruntime);
+}
+#undef ELIGIBLE
 
 u64 fair_slice_left(const struct run_queue *rq)
 {

@@ -118,6 +118,8 @@ void fair_dequeue(struct run_queue *rq, struct task *t);
 void fair_put_prev(struct run_queue *rq, struct task *t);
 void fair_set_next(struct run_queue *rq, struct task *t);
 struct task *fair_pick(struct run_queue *rq);
+/* t has just been queued: true when it should run before the running task, which is fair too. */
+bool fair_beats_running(struct run_queue *rq, const struct task *t);
 /* Time until the running task has used its slice up. */
 u64 fair_slice_left(const struct run_queue *rq);
 void fair_yield(struct run_queue *rq);

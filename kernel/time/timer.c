@@ -29,12 +29,12 @@ struct timer_queue {
 	struct rb_root root;         /* lock */
 	struct rb_node *first;       /* lock */
 	const struct timer *running; /* lock */
-	u64 slice_ns;                /* own CPU, interrupts disabled */
 	u64 armed_ns;                /* own CPU, interrupts disabled: what the hardware waits for */
 };
 
 static DEFINE_PER_CPU(struct timer_queue, timer_queue) = {
-	.lock = SPINLOCK_INIT(LOCK_RANK_TIMER), .slice_ns = U64_MAX, .armed_ns = U64_MAX};
+	.lock = SPINLOCK_INIT(LOCK_RANK_TIMER), .armed_ns = U64_MAX};
+DEFINE_PER_CPU(u64, timer_slice_ns) = U64_MAX;
 
 void timers_cpu_init(void)
 {
@@ -193,17 +193,15 @@ void timer_interrupt(void)
 	run_expired_locked(q, now);
 	next = deadline_of(q->first);
 	spin_unlock_no_resched(&q->lock);
-	if (q->slice_ns <= now) {
-		q->slice_ns = U64_MAX;
+	if (this_cpu_read(timer_slice_ns) <= now) {
+		this_cpu_write(timer_slice_ns, U64_MAX);
 		sched_tick(now);
 	}
-	program(q, MIN(next, q->slice_ns));
+	program(q, MIN(next, this_cpu_read(timer_slice_ns)));
 }
 
 void timer_slice_arm(u64 deadline_ns)
 {
-	struct timer_queue *q = this_cpu_ptr(timer_queue);
-
-	q->slice_ns = deadline_ns;
-	program(q, deadline_ns);
+	this_cpu_write(timer_slice_ns, deadline_ns);
+	program(this_cpu_ptr(timer_queue), deadline_ns);
 }

@@ -84,16 +84,16 @@ int wait_sleep(u32 state, u64 deadline_ns) __must_check;
 			struct wait_entry we_;                                                     \
 			wait_entry_init(&we_);                                                     \
 			we_.exclusive = (excl);                                                    \
-			for (;;) {                                                                 \
+			do {                                                                       \
 				wait_prepare((q), &we_, (state));                                  \
-				if (cond) {                                                        \
+				if (cond)                                                          \
+					break;                                                     \
+				wait_err_ = wait_sleep((state), (deadline_ns));                    \
+				if (cond) { /* usually: no need to queue again */                  \
 					wait_err_ = 0;                                             \
 					break;                                                     \
 				}                                                                  \
-				if (wait_err_)                                                     \
-					break;                                                     \
-				wait_err_ = wait_sleep((state), (deadline_ns));                    \
-			}                                                                          \
+			} while (!wait_err_);                                                      \
 			wait_finish((q), &we_);                                                    \
 		}                                                                                  \
 		wait_err_;                                                                         \

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <arch/percpu.h>
 #include <lib/rbtree.h>
 
 struct timer {
@@ -31,6 +32,14 @@ void timer_cancel_sync(struct timer *t);
  * disabled; U64_MAX: none.
  */
 void timer_slice_arm(u64 deadline_ns);
+DECLARE_PER_CPU(u64, timer_slice_ns); /* own CPU: what was armed */
+
+/* Makes sure that sched_tick comes no later than the deadline. Interrupts disabled. */
+static inline void timer_slice_within(u64 deadline_ns)
+{
+	if (deadline_ns < this_cpu_read(timer_slice_ns))
+		timer_slice_arm(deadline_ns);
+}
 
 /* Called by arch when this CPU's one-shot event fires. Hard-interrupt context. */
 void timer_interrupt(void);
