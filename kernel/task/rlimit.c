@@ -70,19 +70,6 @@ long sys_getrlimit(u32 which, struct user_rlimit out)
 	return user_write(out, &old);
 }
 
-long sys_setrlimit(u32 which, struct user_rlimit in)
-{
-	struct rlimit64 new, old;
-	int err = user_read(&new, in);
-
-	if (err)
-		return err;
-	if (which >= RLIM_NLIMITS)
-		return -EINVAL;
-	err = rlimit_check(which, &new);
-	return err ? err : rlimit_exchange(current->process, which, &new, &old);
-}
-
 /* Another process's limits are for its own user, and for CAP_SYS_RESOURCE. */
 static int prlimit_permission(struct task *t)
 {
@@ -103,8 +90,12 @@ static int prlimit_of(int pid, u32 which, const struct rlimit64 *new, struct rli
 	struct task *t = pid ? task_find_get(pid) : NULL;
 	int err;
 
-	if (!pid)
-		return rlimit_exchange(current->process, which, new, old);
+	if (!pid) {
+		err = rlimit_exchange(current->process, which, new, old);
+		if (new && which == RLIMIT_CPU)
+			sched_restart_tick();
+		return err;
+	}
 	if (!t)
 		return -ESRCH;
 	err = prlimit_permission(t);
@@ -112,6 +103,19 @@ static int prlimit_of(int pid, u32 which, const struct rlimit64 *new, struct rli
 		err = rlimit_exchange(t->process, which, new, old);
 	task_put(t);
 	return err;
+}
+
+long sys_setrlimit(u32 which, struct user_rlimit in)
+{
+	struct rlimit64 new, old;
+	int err = user_read(&new, in);
+
+	if (err)
+		return err;
+	if (which >= RLIM_NLIMITS)
+		return -EINVAL;
+	err = rlimit_check(which, &new);
+	return err ? err : prlimit_of(0, which, &new, &old);
 }
 
 long sys_prlimit64(int pid, u32 which, struct user_rlimit in, struct user_rlimit out)
