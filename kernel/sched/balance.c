@@ -83,20 +83,19 @@ u32 select_cpu(struct task *t, bool new)
 	return new ? shortest_queue(set, cpu) : cpu;
 }
 
-/* Both locks held: takes one task that may run here from `from`. */
-static bool pull_one(struct run_queue *rq, struct run_queue *from)
+/* Both locks held: takes one task that may run here from `from`; NULL: there is none. */
+static struct task *pull_one(struct run_queue *rq, struct run_queue *from)
 {
 	struct task *t = from->rt.nr ? rt_steal_candidate(from, rq->cpu) : NULL;
 
 	if (!t)
 		t = fair_steal_candidate(from, rq->cpu);
 	if (!t)
-		return false;
+		return NULL;
 	rq_deactivate(from, t, ON_RQ_MIGRATING);
 	t->cpu = rq->cpu;
 	rq_activate(rq, t);
-	rq_check_preempt(rq, t);
-	return true;
+	return t;
 }
 
 static struct run_queue *busiest(const struct run_queue *rq, u32 at_least)
@@ -115,30 +114,35 @@ static struct run_queue *busiest(const struct run_queue *rq, u32 at_least)
 	return best;
 }
 
-static void pull(struct run_queue *rq, u32 at_least)
+static struct task *pull(struct run_queue *rq, u32 at_least)
 {
 	struct run_queue *from = busiest(rq, at_least);
+	struct task *t = NULL;
 
 	if (!from || !spin_trylock(&from->lock))
-		return;
+		return NULL;
 	if (from->nr_running >= at_least)
-		(void)pull_one(rq, from);
+		t = pull_one(rq, from);
 	spin_unlock_no_resched(&from->lock);
+	return t;
 }
 
 void balance_idle(struct run_queue *rq)
 {
-	pull(rq, 2);
+	(void)pull(rq, 2);
 }
 
 void balance_tick(struct run_queue *rq)
 {
+	struct task *t;
 	u64 idle;
 
 	if (rq->curr == rq->idle || rq->clock < rq->next_balance_ns)
 		return;
 	rq->next_balance_ns = rq->clock + BALANCE_NS;
-	pull(rq, rq->nr_running + 2);
+	t = pull(rq, rq->nr_running + 2);
+	if (t)
+		rq_check_preempt(rq, t);
 	idle = READ_ONCE(idle_cpus.bits) & ~BIT(rq->cpu);
 	if (rq->nr_running > 1 && idle)
 		rq_resched(cpu_rq(bit_lowest(idle))); /* it looks around before it idles again */
