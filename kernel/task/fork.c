@@ -217,7 +217,6 @@ static void clone_link_process(struct task *t, const struct clone_request *req)
 	p->leader = t;
 	memcpy(p->rlimits, mine->rlimits, sizeof(p->rlimits));
 	process_timers_init(p);
-	process_timers_init(p);
 	p->has_subreaper = mine->has_subreaper || mine->is_subreaper;
 	process_set_pgrp(p, mine->pgrp);
 	process_set_session(p, mine->session);
