@@ -7,6 +7,7 @@
 #include <lib/errno.h>
 #include <lib/format.h>
 #include <vfs/file_alloc.h>
+#include <vfs/pipe.h>
 
 #include "anon.h"
 
@@ -99,9 +100,22 @@ int anon_pipe_path(struct path *out)
 
 	if (!inode)
 		return -ENFILE;
+	inode->fops = &fifo_fops;
 	return make_path(pipe_mnt, inode, &pipe_dentry_ops, NULL, out);
 }
 
+bool anon_is_pipe(const struct inode *inode)
+{
+	return inode->sb->magic == PIPEFS_MAGIC;
+}
+
+/* /proc/self/fd shows the object, but it cannot be opened a second time. */
+static int anon_open(struct inode *inode, struct file *f)
+{
+	return -ENXIO;
+}
+
+static const struct file_ops anon_fops = {.name = "anon", .open = anon_open};
 static struct inode *anon_inode __ro_after_init;
 
 int file_create_anon(const char *name, const struct file_ops *ops, void *private, u32 flags,
@@ -136,6 +150,9 @@ static int anon_init(void)
 		return -ENOMEM;
 	/* Linux's anonymous inode has no type. */
 	anon_inode = inode_alloc(anon_mnt->sb, 0600);
-	return anon_inode ? 0 : -ENOMEM;
+	if (!anon_inode)
+		return -ENOMEM;
+	anon_inode->fops = &anon_fops;
+	return 0;
 }
 INIT_CALL(INIT_CORE, anon_init);

@@ -244,6 +244,8 @@ static long set_owner_signal(struct file *f, u64 sig)
 
 static long set_lease(struct file *f, u64 type)
 {
+	if (current->cred->fsuid != READ_ONCE(f->inode->uid) && !capable(CAP_LEASE))
+		return -EACCES;
 	if (!S_ISREG(f->inode->mode))
 		return -EINVAL;
 	if (type == F_UNLCK)

@@ -6,6 +6,7 @@
 #include <lib/errno.h>
 #include <linux/eventpoll.h>
 
+#include "anon.h"
 #include "pipe_internal.h"
 
 /* The inode's pipe, made if it has none, with one more in files. NULL: no memory. */
@@ -51,7 +52,7 @@ static int open_read(struct file *f, struct pipe *p) REQUIRES(p->lock)
 	p->nr_opened_read++;
 	if (p->readers++ == 0)
 		wake_up_all(&p->read_wait);
-	if (p->writers)
+	if (p->writers || anon_is_pipe(f->inode))
 		return 0;
 	if (f->flags & O_NONBLOCK)
 		f->private = (void *)(uptr)p->nr_opened_write; /* see pipe_poll */
@@ -66,12 +67,12 @@ static int open_write(struct file *f, struct pipe *p) REQUIRES(p->lock)
 {
 	int err;
 
-	if (f->flags & O_NONBLOCK && !p->readers)
+	if (f->flags & O_NONBLOCK && !p->readers && !anon_is_pipe(f->inode))
 		return -ENXIO;
 	p->nr_opened_write++;
 	if (p->writers++ == 0)
 		wake_up_all(&p->read_wait);
-	if (p->readers)
+	if (p->readers || anon_is_pipe(f->inode))
 		return 0;
 	err = wait_for_partner(p, &p->nr_opened_read);
 	if (err && --p->writers == 0)
