@@ -15,7 +15,7 @@ static const u64 decay[3] = {60296, 64453, 65173};
 
 static DEFINE_SPINLOCK(load_lock, LOCK_RANK_TIMER);
 static u64 load[3];        /* load_lock */
-static u64 next_ns;        /* load_lock to write; torn-free reads */
+static u64 next_ns = PERIOD_NS; /* load_lock to write; torn-free reads */
 
 static u32 count_active(u32 *running)
 {
