@@ -349,10 +349,14 @@ static void free_areas(struct list_head *dead)
 int unmap_locked(struct mm *mm, u64 start, u64 end)
 {
 	struct list_head dead = LIST_INIT(dead);
-	struct vma *first = vma_find_overlap(mm, start, end), *above, *below;
+	struct vma *first, *above, *below;
 	struct zap z;
 	int err;
 
+	/* Beyond user space lie the kernel's tables. */
+	if (end > USER_TOP || start >= end)
+		return -EINVAL;
+	first = vma_find_overlap(mm, start, end);
 	if (!first)
 		return 0;
 	if (first->start < start && first->end > end && mm->nr_vmas >= MAX_MAP_COUNT)

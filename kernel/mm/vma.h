@@ -115,7 +115,10 @@ void mm_note_peak(struct mm *mm);
 
 /* ---- mmap.c, account.c, unmapped.c ---- */
 
-/* Removes [start, end): areas, pages, tables. mmap_lock held for writing. 0 or -ENOMEM. */
+/*
+ * Removes [start, end): areas, pages, tables. mmap_lock held for writing. 0, -ENOMEM, or -EINVAL
+ * when the range is empty or leaves user space.
+ */
 int unmap_locked(struct mm *mm, u64 start, u64 end) __must_check;
 void mm_count_vma(struct mm *mm, u32 flags, s64 pages);
 /* RLIMIT_AS and RLIMIT_DATA. */
