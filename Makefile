@@ -24,7 +24,12 @@ include mk/kernel.mk
 
 all: $(KERNEL)
 
+# docs/syscalls.md, from the tables and the kernel that was linked.
+docs: $(KERNEL)
+	$(Q)tools/gen-syscalls-doc $(KERNEL).debug >$(B)/syscalls.md
+	$(Q)cmp -s $(B)/syscalls.md docs/syscalls.md || cp $(B)/syscalls.md docs/syscalls.md
+
 clean:
 	$(Q)rm -rf $(B)
 
-.PHONY: all clean
+.PHONY: all clean docs
