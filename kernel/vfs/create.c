@@ -56,8 +56,6 @@ int name_begin_create(struct name_op *op, int dirfd, const char *name, u32 looku
 		err = -ENOENT;
 	if (!err)
 		err = mount_want_write(op->parent.mnt);
-	if (!err)
-		err = may_create(op->dir, op->d);
 	if (err)
 		name_end(op);
 	return err;
@@ -87,26 +85,25 @@ int vfs_mkdir_at(int dirfd, const char *name, u32 mode)
 	if (err)
 		return err;
 	mode &= (S_IRWXUGO | S_ISVTX) & ~current_umask();
-	err = op.dir->ops->mkdir ? op.dir->ops->mkdir(op.dir, op.d, mode | S_IFDIR) : -EPERM;
+	err = may_create(op.dir, op.d);
+	if (!err)
+		err = op.dir->ops->mkdir ? op.dir->ops->mkdir(op.dir, op.d, mode | S_IFDIR)
+					 : -EPERM;
 	name_end(&op);
 	return err;
 }
 
-static int may_mknod(u32 mode, u64 rdev)
+/* The kind alone; comes before anything is looked up. */
+static int mknod_kind_check(u32 mode)
 {
 	switch (mode & S_IFMT) {
 	case 0:
 	case S_IFREG:
 	case S_IFIFO:
 	case S_IFSOCK:
-		return 0;
 	case S_IFCHR:
-		/* Device 0:0 is overlayfs's white-out: harmless. */
-		if (rdev == 0)
-			return 0;
-		return capable(CAP_MKNOD) ? 0 : -EPERM;
 	case S_IFBLK:
-		return capable(CAP_MKNOD) ? 0 : -EPERM;
+		return 0;
 	case S_IFDIR:
 		return -EPERM;
 	default:
@@ -117,7 +114,13 @@ static int may_mknod(u32 mode, u64 rdev)
 static int mknod_in(struct name_op *op, u32 mode, u64 rdev)
 {
 	const struct inode_ops *ops = op->dir->ops;
+	int err = may_create(op->dir, op->d);
 
+	if (err)
+		return err;
+	/* Device 0:0 is overlayfs's white-out: harmless. */
+	if ((S_ISBLK(mode) || (S_ISCHR(mode) && rdev)) && !capable(CAP_MKNOD))
+		return -EPERM;
 	if (S_ISREG(mode))
 		return ops->create ? ops->create(op->dir, op->d, mode) : -EACCES;
 	return ops->mknod ? ops->mknod(op->dir, op->d, mode, rdev) : -EPERM;
@@ -130,9 +133,7 @@ int vfs_mknod_at(int dirfd, const char *name, u32 mode, u64 rdev)
 
 	if (!(mode & S_IFMT))
 		mode |= S_IFREG;
-	err = may_mknod(mode, rdev);
-	if (!err && S_ISDIR(mode))
-		err = -EPERM;
+	err = mknod_kind_check(mode);
 	if (!err)
 		err = name_begin_create(&op, dirfd, name, 0, false);
 	if (err)
@@ -150,7 +151,9 @@ int vfs_symlink_at(const char *target, int dirfd, const char *name)
 
 	if (err)
 		return err;
-	err = op.dir->ops->symlink ? op.dir->ops->symlink(op.dir, op.d, target) : -EPERM;
+	err = may_create(op.dir, op.d);
+	if (!err)
+		err = op.dir->ops->symlink ? op.dir->ops->symlink(op.dir, op.d, target) : -EPERM;
 	name_end(&op);
 	return err;
 }
@@ -175,8 +178,10 @@ long sys_mkdir(struct user_str path, u32 mode)
 long sys_mknodat(int dirfd, struct user_str path, u32 mode, u32 dev)
 {
 	struct filename f __uninit;
-	int err = filename_get(&f, path, 0);
+	int err = mknod_kind_check(mode);
 
+	if (!err)
+		err = filename_get(&f, path, 0);
 	if (err)
 		return err;
 	err = vfs_mknod_at(dirfd, f.name, mode & 0xffff, dev_decode(dev));
@@ -228,8 +233,10 @@ static int may_link(struct inode *i)
 static int link_locked(struct dentry *old, struct name_op *op)
 {
 	struct inode *i = old->inode;
-	int err;
+	int err = may_create(op->dir, op->d);
 
+	if (err)
+		return err;
 	if (READ_ONCE(i->flags) & (INODE_APPEND | INODE_IMMUTABLE))
 		return -EPERM;
 	if (!op->dir->ops->link || S_ISDIR(i->mode))

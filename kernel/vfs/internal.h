@@ -29,7 +29,7 @@ struct name_op {
 	struct dentry *d;
 	struct last_component last;
 };
-/* For an entry that is to be made: -EEXIST, -ENOENT, -EROFS … as mkdir(2) and friends give them. */
+/* For an entry that is to be made: -EEXIST, -ENOENT, -EROFS. may_create is left to the caller. */
 int name_begin_create(struct name_op *op, int dirfd, const char *name, u32 lookup_flags,
 		      bool is_dir) __must_check;
 /* For an entry that is to go: it may be negative. */

@@ -49,9 +49,9 @@ static bool attached(const struct mount *m)
 
 /*
  * The place where something mounted on p really goes: on top of what is mounted there already.
- * Replaces p's references. ns->lock held.
+ * Replaces p's references. Final only while ns->lock is held.
  */
-static void descend_locked(struct path *p)
+static void descend(struct path *p)
 {
 	struct mount *m;
 
@@ -81,7 +81,7 @@ static int attach_locked(struct mount *m, struct path *where, u32 nr)
 	struct mount_ns *ns = &init_mount_ns;
 	int err;
 
-	descend_locked(where);
+	descend(where);
 	err = place_check(where, m->root);
 	if (!err)
 		err = mount_count_check(ns, nr);
@@ -113,7 +113,7 @@ static int do_new_mount(struct path *where, const char *source, const char *type
 	if (!m)
 		return -ENOMEM;
 	mutex_lock(&ns->lock);
-	descend_locked(where);
+	descend(where);
 	/* The same file system twice on top of itself is a mistake. */
 	if (where->mnt->sb == m->sb && where->dentry == where->mnt->root)
 		err = -EBUSY;
@@ -202,7 +202,7 @@ static int bind_tree_locked(struct path *where, const struct path *from)
 	u32 nr = 1;
 	int err;
 
-	descend_locked(where);
+	descend(where);
 	err = place_check(where, from->dentry);
 	if (!err)
 		err = mount_count_check(ns, ns->nr_mounts);
@@ -288,7 +288,7 @@ static int do_move(struct path *where, const char *source)
 	if (err)
 		return err;
 	mutex_lock(&ns->lock);
-	descend_locked(where);
+	descend(where);
 	err = move_check(&from, where);
 	if (!err) {
 		mount_change_begin();
@@ -531,6 +531,8 @@ static int do_umount(const struct path *p, u32 flags)
 		return -EINVAL;
 	if (flags & UMOUNT_EXPIRE)
 		return -EINVAL; /* no expiry marks here */
+	if (!p->mnt->parent)
+		return -EINVAL; /* the root of all stays */
 	/* Unmounting / makes it read-only, as Linux does for old shutdown scripts. */
 	if (p->mnt == current->fs->root.mnt && !(flags & UMOUNT_DETACH))
 		return do_remount(p, MS_RDONLY, "");
@@ -547,6 +549,7 @@ long sys_umount2(struct user_str path, u32 flags)
 	err = user_path(AT_FDCWD, path, flags & UMOUNT_NO_FOLLOW ? 0 : LOOKUP_FOLLOW, &p);
 	if (err)
 		return err;
+	descend(&p); /* the last mount on that place, also for "." and "/" */
 	err = do_umount(&p, flags);
 	path_put(&p);
 	return err;
