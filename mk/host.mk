@@ -55,6 +55,7 @@ $(HOST)/mkroot: $(MKROOT_OBJ)
 
 $(B)/root.cpio: $(HOST)/mkroot $(B)/init tools/mkroot/mkroot.sh $(wildcard tools/mkroot/etc/*) \
 		$(BUSYBOX)
+	@[ -n "$(BUSYBOX)" ] || { echo "no busybox for the root: install busybox-static" >&2; exit 1; }
 	$(call say,ROOT,$@)
 	$(Q)sh tools/mkroot/mkroot.sh $(BUSYBOX) $(B)/init tools/mkroot/etc > $(HOST)/root.list
 	$(Q)$(HOST)/mkroot < $(HOST)/root.list > $@.new
