@@ -237,6 +237,9 @@ long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 		return -EINVAL;
 	if (!IS_ALIGNED(addr, PAGE_SIZE) || !r.new_len)
 		return -EINVAL;
+	/* What a shrink unmaps must lie in user space; growth is bounded by the area itself. */
+	if (r.old_len > r.new_len && (r.addr > USER_TOP || r.old_len > USER_TOP - r.addr))
+		return -EINVAL;
 	rwsem_write_lock(&r.mm->mmap_lock);
 	err = remap_locked(&r);
 	mm_note_peak(r.mm);
