@@ -208,8 +208,7 @@ static void user_fpu_fault(struct regs *regs, u32 vector)
 
 static void user_debug_trap(struct regs *regs, u64 dr6)
 {
-	if (dr6 & DR6_BS)
-		regs->rflags &= ~(u64)X86_EFLAGS_TF;
+	/* TF stays: the signal frame saves it, the handler runs without it, sigreturn steps on. */
 	user_fault(regs, SIGTRAP, dr6 & DR6_BS ? TRAP_TRACE : TRAP_BRKPT, regs->rip, VEC_DB, 0);
 }
 
@@ -230,7 +229,11 @@ static void user_page_fault(struct regs *regs, u64 addr, u64 error)
 {
 	int sig = SIGSEGV, code = SEGV_MAPERR;
 
-	if (addr < USER_TOP && !(error & PF_RSVD) &&
+	/*
+	 * An access with the kernel's rights out of ring 3 is one to a descriptor table, or QEMU's
+	 * emulation of IRET: nothing that a page could be brought in for.
+	 */
+	if (addr < USER_TOP && !(error & PF_RSVD) && likely(error & PF_USER) &&
 	    likely(mm_fault(addr, fault_access(error), &sig, &code)))
 		return;
 	/* The error code and cr2 that a handler sees tell nothing about kernel mappings. */
