@@ -104,21 +104,24 @@ static void insert_fixup(struct rb_root *root, struct rb_node *node, rb_update_f
 	set_black(root->node);
 }
 
-void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
-	       struct rb_node **link, rb_update_fn update)
+static __noinline void insert_below(struct rb_root *root, struct rb_node *node, rb_update_fn update)
 {
-	node->parent_color = (uptr)parent;
-	node->left = node->right = NULL;
-	WRITE_ONCE(*link, node);
-	if (!parent) { /* the first of all: queues of one are what schedulers and timers mostly have */
-		set_black(node);
-		if (update)
-			update(node);
-		return;
-	}
 	if (update)
 		rb_propagate(node, update);
 	insert_fixup(root, node, update);
+}
+
+/* Queues of one are what schedulers and timers mostly have: the first node goes a short way. */
+void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+	       struct rb_node **link, rb_update_fn update)
+{
+	node->parent_color = (uptr)parent | (parent ? 0 : BLACK);
+	node->left = node->right = NULL;
+	WRITE_ONCE(*link, node);
+	if (parent)
+		insert_below(root, node, update);
+	else if (update)
+		update(node);
 }
 
 /* Paths through `node` (may be NULL), a child of parent, lack one black node; repairs (2). */
@@ -177,16 +180,12 @@ static void take_place(struct rb_root *root, struct rb_node *node, struct rb_nod
 	replace_child(root, rb_parent(node), node, next);
 }
 
-void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update)
+static __noinline void erase_among(struct rb_root *root, struct rb_node *node, rb_update_fn update)
 {
 	struct rb_node *parent = rb_parent(node);
 	struct rb_node *child;
 	bool removed_black;
 
-	if (!parent && !node->left && !node->right) { /* the last of all */
-		WRITE_ONCE(root->node, NULL);
-		return;
-	}
 	if (node->left && node->right) {
 		struct rb_node *next = node->right;
 
@@ -212,6 +211,14 @@ void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update)
 		rb_propagate(parent, update);
 	if (removed_black)
 		erase_fixup(root, child, parent, update);
+}
+
+void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update)
+{
+	if (root->node == node && !node->left && !node->right)
+		WRITE_ONCE(root->node, NULL); /* the last of all */
+	else
+		erase_among(root, node, update);
 }
 
 void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *new)

@@ -25,15 +25,6 @@
 #define SAMPLE_STEP_NS     (10 * NSEC_PER_MSEC)
 #define SAMPLE_STEP_MAX_NS (80 * NSEC_PER_MSEC)
 
-void account_ran(struct run_queue *rq, struct task *t, u64 ran_ns)
-{
-	/* Torn-free for readers without the lock. */
-	WRITE_ONCE(t->se.sum_exec_ns, t->se.sum_exec_ns + ran_ns);
-	rq->busy_ns += ran_ns;
-	if (unlikely(t->process && READ_ONCE(t->process->cpu_timers.active)))
-		cpu_timers_account(&t->process->cpu_timers, ran_ns, 0);
-}
-
 /* The running task's share of the sample. */
 static void sample_task(struct task *t, bool user)
 {

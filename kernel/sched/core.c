@@ -447,7 +447,7 @@ static bool wake_queued(struct task *t)
 }
 
 /* wake_lock held; t is off every queue and will stay so until we queue it. */
-static void wake_sleeping(struct task *t, bool new)
+static __always_inline void wake_sleeping(struct task *t, bool new)
 {
 	struct run_queue *rq;
 

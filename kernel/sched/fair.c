@@ -63,12 +63,15 @@ void fair_init_entity(struct sched_entity *se)
 	se->vruntime = se->deadline = 0;
 }
 
+u64 fair_to_virtual(u64 ns, const struct sched_entity *se)
+{
+	return (u64)(((unsigned __int128)ns * se->inv_weight) >> 22);
+}
+
 /* Real to virtual time. */
 static inline u64 to_virtual(u64 ns, const struct sched_entity *se)
 {
-	if (likely(se->weight == NICE_0_WEIGHT))
-		return ns;
-	return (u64)(((unsigned __int128)ns * se->inv_weight) >> 22);
+	return likely(se->weight == NICE_0_WEIGHT) ? ns : fair_to_virtual(ns, se);
 }
 
 static inline s64 key(const struct fair_queue *f, const struct sched_entity *se)
@@ -135,7 +138,7 @@ static void tree_erase(struct fair_queue *f, struct sched_entity *se)
 	f->sum_w -= se->weight;
 }
 
-/* Follows the smallest vruntime, so that keys stay small. */
+/* Follows the smallest vruntime, so that keys stay small: with each arrival and each slice. */
 static void advance_base(struct fair_queue *f)
 {
 	u64 min = f->base;
@@ -150,17 +153,13 @@ static void advance_base(struct fair_queue *f)
 	}
 }
 
-void fair_account(struct run_queue *rq, struct task *t, u64 ran_ns)
+void fair_slice_end(struct run_queue *rq, struct task *t)
 {
-	struct fair_queue *f = &rq->fair;
 	struct sched_entity *se = &t->se;
 
-	se->vruntime += to_virtual(ran_ns, se);
-	advance_base(f);
-	if (before(se->vruntime, se->deadline))
-		return;
+	advance_base(&rq->fair);
 	se->deadline = se->vruntime + to_virtual(FAIR_SLICE_NS, se);
-	if (f->nr > 1)
+	if (rq->fair.nr > 1)
 		rq_resched(rq);
 }
 
@@ -181,6 +180,7 @@ static void place(struct fair_queue *f, struct sched_entity *se)
 
 void fair_enqueue(struct run_queue *rq, struct task *t)
 {
+	advance_base(&rq->fair);
 	place(&rq->fair, &t->se);
 	tree_insert(&rq->fair, &t->se);
 	rq->fair.nr++;
@@ -198,7 +198,9 @@ void fair_dequeue(struct run_queue *rq, struct task *t)
 		f->curr = NULL;
 	else
 		tree_erase(f, se);
-	f->nr--;
+	/* An empty queue's average is its base: the next arrival starts where this one left. */
+	if (--f->nr == 0 && before(f->base, se->vruntime))
+		f->base = se->vruntime;
 }
 
 void fair_put_prev(struct run_queue *rq, struct task *t)

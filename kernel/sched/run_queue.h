@@ -112,7 +112,9 @@ void rq_arm(struct run_queue *rq);
 /* fair.c */
 void fair_set_weight(struct task *t);
 void fair_init_entity(struct sched_entity *se);
-void fair_account(struct run_queue *rq, struct task *t, u64 ran_ns);
+u64 fair_to_virtual(u64 ns, const struct sched_entity *se);
+/* The running task has used its slice up: a new one, and the next task's turn. */
+void fair_slice_end(struct run_queue *rq, struct task *t);
 void fair_enqueue(struct run_queue *rq, struct task *t);
 void fair_dequeue(struct run_queue *rq, struct task *t);
 void fair_put_prev(struct run_queue *rq, struct task *t);
@@ -146,8 +148,26 @@ void balance_idle(struct run_queue *rq);
 void balance_tick(struct run_queue *rq);
 
 /* account.c */
-void account_ran(struct run_queue *rq, struct task *t, u64 ran_ns);
 void account_sample(struct run_queue *rq, bool user);
 void account_idle_start(struct run_queue *rq);
 void account_idle_end(struct run_queue *rq);
 void loadavg_tick(u64 now);
+
+/* On every switch and wake-up, so in line: what t has run counts, to itself and in its class. */
+static inline void account_ran(struct run_queue *rq, struct task *t, u64 ran_ns)
+{
+	/* Torn-free for readers without the lock. */
+	WRITE_ONCE(t->se.sum_exec_ns, t->se.sum_exec_ns + ran_ns);
+	rq->busy_ns += ran_ns;
+	if (unlikely(t->process && READ_ONCE(t->process->cpu_timers.active)))
+		cpu_timers_account(&t->process->cpu_timers, ran_ns, 0);
+}
+
+static inline void fair_account(struct run_queue *rq, struct task *t, u64 ran_ns)
+{
+	struct sched_entity *se = &t->se;
+
+	se->vruntime += likely(se->weight == NICE_0_WEIGHT) ? ran_ns : fair_to_virtual(ran_ns, se);
+	if (unlikely((s64)(se->vruntime - se->deadline) >= 0))
+		fair_slice_end(rq, t);
+}

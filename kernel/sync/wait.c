@@ -66,7 +66,7 @@ void wait_queue_remove(struct wait_queue *q, struct wait_entry *e)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-void wake_up_locked(struct wait_queue *q, unsigned int nr_exclusive, u32 events)
+static __always_inline void wake_entries(struct wait_queue *q, unsigned int nr_exclusive, u32 events)
 {
 	struct wait_entry *e, *next;
 
@@ -79,11 +79,16 @@ void wake_up_locked(struct wait_queue *q, unsigned int nr_exclusive, u32 events)
 	}
 }
 
+void wake_up_locked(struct wait_queue *q, unsigned int nr_exclusive, u32 events)
+{
+	wake_entries(q, nr_exclusive, events);
+}
+
 void wake_up_events(struct wait_queue *q, unsigned int nr_exclusive, u32 events)
 {
 	u64 flags = spin_lock_irqsave(&q->lock);
 
-	wake_up_locked(q, nr_exclusive, events);
+	wake_entries(q, nr_exclusive, events);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
@@ -93,8 +98,8 @@ void wait_prepare(struct wait_queue *q, struct wait_entry *e, u32 state)
 
 	if (list_empty(&e->node))
 		wait_link_locked(q, e);
-	/* The barrier inside orders the queueing before the caller's test of its condition. */
-	sched_set_state(state);
+	/* Full barrier: the queueing comes before the caller's test of its condition. */
+	__atomic_exchange_n(&current->state, state, __ATOMIC_SEQ_CST);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
