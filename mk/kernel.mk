@@ -87,9 +87,6 @@ $(K)/kernel.lds: $(LDS) $(KFLAGS_STAMP)
 	$(Q)$(CC) -E -P -x c $(KDEFS) -D__ASSEMBLY__ $(KINCLUDES) -o $@ $<
 
 KLDFLAGS := -nostdlib -static -no-pie -Wl,-z,max-page-size=4096,-z,noexecstack,--build-id=none,--no-warn-rwx-segments -T $(K)/kernel.lds
-ifneq ($(findstring clang,$(CC)),)
-KLDFLAGS := $(subst $(comma)--no-warn-rwx-segments,,$(KLDFLAGS))
-endif
 
 # Two links: the symbol table lies behind everything whose address it records.
 $(K)/ksyms-empty.S: tools/ksyms.awk | $(K)/.flags
