@@ -16,6 +16,7 @@ struct virtqueue {
 	u16 avail_idx, kicked_idx;     /* caller's lock: next to publish, last told */
 	u16 last_used;                 /* caller's lock */
 	bool event_idx;
+	bool interrupts;               /* caller's lock: the driver wants to hear of completions */
 	u16 *next;                     /* free list and chains, out of the device's reach */
 	u16 *chain_len;
 	void **token;

@@ -79,6 +79,7 @@ struct virtqueue *virtqueue_create(struct virtio_device *d, u32 index, u32 max_s
 	vq->index = index;
 	vq->size = size;
 	vq->callback = callback;
+	vq->interrupts = true;
 	vq->ctx = ctx;
 	vq->event_idx = d->features & BIT(VIRTIO_RING_F_EVENT_IDX);
 	vq->next = kmalloc_array(size, sizeof(u16), GFP_KERNEL);
@@ -184,11 +185,18 @@ void *virtqueue_get(struct virtqueue *vq, u32 *written)
 	vq->free_head = (u16)id;
 	vq->nr_free += vq->chain_len[id];
 	vq->last_used++;
+	/* Asks for an interrupt at the next completion; the barrier pairs with the device's: either
+	 * it sees the new index, or the caller's next look at the used ring sees the completion. */
+	if (vq->event_idx && vq->interrupts) {
+		WRITE_ONCE(*used_event(vq), vq->last_used);
+		smp_mb();
+	}
 	return token;
 }
 
 void virtqueue_disable_interrupt(struct virtqueue *vq)
 {
+	vq->interrupts = false;
 	if (vq->event_idx)
 		WRITE_ONCE(*used_event(vq), vq->last_used - 1); /* half the circle away */
 	else
@@ -197,6 +205,7 @@ void virtqueue_disable_interrupt(struct virtqueue *vq)
 
 bool virtqueue_enable_interrupt(struct virtqueue *vq)
 {
+	vq->interrupts = true;
 	if (vq->event_idx)
 		WRITE_ONCE(*used_event(vq), vq->last_used);
 	else
