@@ -78,3 +78,10 @@ $(BENCH_OUT)/pvh_entry: bench/pvh_entry.S
 .PHONY: bench
 bench: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
 	bench/run
+
+# Everything that continuous integration runs.
+.PHONY: test test-debug-kernel
+test-debug-kernel:
+	$(Q)$(MAKE) -s FLAVOR=debug kernel
+test: all tests test-debug-kernel
+	$(Q)tests/all
