@@ -158,7 +158,7 @@ t_status_124_timeout() {
 	[ $(($(date +%s) - start)) -lt 10 ] || fail 'took longer than the time-out'
 }
 t_guest_that_dies_is_reported() {
-	g sh -c 'echo o > /proc/sysrq-trigger; sleep 50' </dev/null >"$work/out" 2>"$work/err"
+	g sh -c 'poweroff -f; sleep 50' </dev/null >"$work/out" 2>"$work/err"
 	equal status 125 $? || return 1
 	head -n 1 "$work/err" | grep -q '^gatehouse: the guest stopped' || fail "$(cat "$work/err")"
 }
@@ -243,6 +243,12 @@ t_user_by_name() {
 }
 t_user_by_number() {
 	equal identity '1234 77' "$(g --user 1234:77 sh -c 'echo $(id -u) $(id -g)' </dev/null)"
+}
+t_user_gets_its_groups() {
+	make_root "$work/root"
+	echo alice:x:7:70::/:/bin/sh >>"$work/root/etc/passwd"
+	printf 'one:x:71:bob,alice\ntwo:x:72:bob\nthree:x:73:alice\n' >"$work/root/etc/group"
+	equal groups '70 71 73' "$(g --root "$work/root" --user alice -- /bin/busybox id -G </dev/null)"
 }
 t_user_may_not_become_root() {
 	equal identity 65534 "$(g --user nobody sh -c 'chown root /tmp 2>/dev/null; id -u' </dev/null)"

@@ -88,33 +88,76 @@ static bool parse_id(const char *text, unsigned int *id)
 	return true;
 }
 
+/*
+ * The guest's own files are read, entry by entry, instead of asking getpwnam and initgroups: those
+ * want a name service daemon behind a socket, which a small guest does not have.
+ */
 static void find_user(const char *text, struct identity *who)
 {
 	bool numeric = parse_id(text, &who->uid);
-	const struct passwd *entry = numeric ? getpwuid(who->uid) : getpwnam(text);
+	FILE *users = fopen("/etc/passwd", "re");
+	const struct passwd *entry = NULL;
 
+	while (users && (entry = fgetpwent(users)) != NULL) {
+		if (numeric ? entry->pw_uid == who->uid : strcmp(entry->pw_name, text) == 0)
+			break;
+	}
 	if (!entry && !numeric)
 		fail(0, "no user '%s' in the guest's /etc/passwd", text);
-	if (!entry)
-		return;
-	who->uid = entry->pw_uid;
-	who->gid = entry->pw_gid;
-	who->name = strdup(entry->pw_name);
-	who->home = strdup(entry->pw_dir);
-	if (!who->name || !who->home)
-		fail(ENOMEM, "user '%s'", text);
+	if (entry) {
+		who->uid = entry->pw_uid;
+		who->gid = entry->pw_gid;
+		who->name = strdup(entry->pw_name);
+		who->home = strdup(entry->pw_dir);
+		if (!who->name || !who->home)
+			fail(ENOMEM, "user '%s'", text);
+	}
+	if (users)
+		fclose(users);
 }
 
 static void find_group(const char *text, struct identity *who)
 {
-	const struct group *entry;
+	FILE *groups;
+	const struct group *entry = NULL;
 
 	if (parse_id(text, &who->gid))
 		return;
-	entry = getgrnam(text);
+	groups = fopen("/etc/group", "re");
+	while (groups && (entry = fgetgrent(groups)) != NULL) {
+		if (strcmp(entry->gr_name, text) == 0)
+			break;
+	}
 	if (!entry)
 		fail(0, "no group '%s' in the guest's /etc/group", text);
 	who->gid = entry->gr_gid;
+	fclose(groups);
+}
+
+static bool has_member(const struct group *group, const char *name)
+{
+	for (char **member = group->gr_mem; *member; member++) {
+		if (strcmp(*member, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The primary group and all that list the user; returns their number. */
+static size_t find_groups(const struct identity *who, gid_t *gids, size_t room)
+{
+	FILE *groups = who->name ? fopen("/etc/group", "re") : NULL;
+	const struct group *entry;
+	size_t count = 0;
+
+	gids[count++] = who->gid;
+	while (groups && count < room && (entry = fgetgrent(groups)) != NULL) {
+		if (entry->gr_gid != who->gid && has_member(entry, who->name))
+			gids[count++] = entry->gr_gid;
+	}
+	if (groups)
+		fclose(groups);
+	return count;
 }
 
 static void find_identity(const char *spec, struct identity *who)
@@ -134,10 +177,13 @@ static void find_identity(const char *spec, struct identity *who)
 
 static void become(const struct identity *who)
 {
+	gid_t gids[256];
+	size_t count;
+
 	if (who->uid == 0 && who->gid == 0)
 		return;
-	int err = who->name ? initgroups(who->name, who->gid) : setgroups(0, NULL);
-	if (err < 0 || setgid(who->gid) < 0 || setuid(who->uid) < 0)
+	count = find_groups(who, gids, sizeof(gids) / sizeof(gids[0]));
+	if (setgroups(count, gids) < 0 || setgid(who->gid) < 0 || setuid(who->uid) < 0)
 		fail(errno, "cannot become user %u", who->uid);
 }
 
