@@ -232,8 +232,12 @@ int fd_table_unshare(void)
 
 struct fd fd_get_shared(int fd, u32 refused_mode)
 {
-	struct file *f = fd_table_file_get(current->files, (u32)fd);
+	struct fd_table *t = current->files;
+	struct file *f;
 
+	if (ref_read(&t->ref) == 1) /* fd_peek found nothing there */
+		return (struct fd){.file = NULL};
+	f = fd_table_file_get(t, (u32)fd);
 	if (f && f->mode & refused_mode) {
 		file_put(f);
 		f = NULL;

@@ -44,24 +44,30 @@ static size_t copy_kernel(void *kaddr, void *mem, size_t n, enum direction dir)
 	return n;
 }
 
-static size_t copy_piece(const struct io_iter *it, const struct io_seg *seg, void *mem, size_t n,
-			 enum direction dir)
+static u64 seg_address(const struct io_iter *it, const struct io_seg *seg)
 {
-	if (it->kind == IO_USER)
-		return copy_user(seg->uaddr + it->seg_offset, mem, n, dir);
-	if (it->kind == IO_KERNEL)
-		return copy_kernel((u8 *)seg->kaddr + it->seg_offset, mem, n, dir);
-	return copy_kernel((u8 *)page_address(seg->page) + seg->offset + it->seg_offset, mem, n, dir);
+	if (it->kind == IO_PAGES)
+		return (u64)page_address(seg->page) + seg->offset;
+	return seg->uaddr; /* or kaddr */
 }
 
-static inline void consume(struct io_iter *it, const struct io_seg *seg, size_t n)
+/* Goes to the next segment that is not empty; there is one, as count is not 0. */
+static __noinline void next_segment(struct io_iter *it)
 {
-	it->seg_offset += n;
-	it->count -= n;
-	if (it->seg_offset == seg->len && it->count) {
+	do {
 		it->seg++;
-		it->seg_offset = 0;
-	}
+		it->left = it->segs[it->seg].len;
+	} while (!it->left);
+	it->cur = seg_address(it, &it->segs[it->seg]);
+}
+
+static __always_inline void consume(struct io_iter *it, size_t n)
+{
+	it->cur += n;
+	it->left -= n;
+	it->count -= n;
+	if (unlikely(!it->left && it->count))
+		next_segment(it);
 }
 
 static __noinline size_t iterate(struct io_iter *it, void *mem, size_t n, enum direction dir)
@@ -70,11 +76,11 @@ static __noinline size_t iterate(struct io_iter *it, void *mem, size_t n, enum d
 
 	n = MIN(n, it->count);
 	while (n) {
-		const struct io_seg *seg = &it->segs[it->seg];
-		size_t piece = MIN(n, seg->len - it->seg_offset);
-		size_t done = copy_piece(it, seg, mem, piece, dir);
+		size_t piece = MIN(n, it->left);
+		size_t done = it->kind == IO_USER ? copy_user(it->cur, mem, piece, dir) :
+						    copy_kernel((void *)it->cur, mem, piece, dir);
 
-		consume(it, seg, done);
+		consume(it, done);
 		total += done;
 		n -= done;
 		mem = (u8 *)mem + done;
@@ -98,14 +104,12 @@ static __noinline size_t iterate_nofault(struct io_iter *it, void *mem, size_t n
 /* The common case, user memory in one piece, goes straight to the copy. */
 static __always_inline size_t transfer(struct io_iter *it, void *mem, size_t n, enum direction dir)
 {
-	const struct io_seg *seg = &it->segs[it->seg];
-
 	if (unlikely(it->nofault))
 		return iterate_nofault(it, mem, n, dir);
-	if (unlikely(it->kind != IO_USER || n > seg->len - it->seg_offset || n > it->count))
+	if (unlikely(it->kind != IO_USER || n > it->left))
 		return iterate(it, mem, n, dir);
-	n = copy_user(seg->uaddr + it->seg_offset, mem, n, dir);
-	consume(it, seg, n);
+	n = copy_user(it->cur, mem, n, dir);
+	consume(it, n);
 	return n;
 }
 
@@ -138,10 +142,9 @@ void io_advance(struct io_iter *it, size_t n)
 {
 	n = MIN(n, it->count);
 	while (n) {
-		const struct io_seg *seg = &it->segs[it->seg];
-		size_t piece = MIN(n, seg->len - it->seg_offset);
+		size_t piece = MIN(n, it->left);
 
-		consume(it, seg, piece);
+		consume(it, piece);
 		n -= piece;
 	}
 }
@@ -149,12 +152,19 @@ void io_advance(struct io_iter *it, size_t n)
 void io_revert(struct io_iter *it, size_t n)
 {
 	it->count += n;
-	while (n > it->seg_offset) {
-		n -= it->seg_offset;
-		it->seg--;
-		it->seg_offset = it->segs[it->seg].len;
+	if (it->segs) {
+		u64 done = it->segs[it->seg].len - it->left;
+
+		while (n > done) {
+			n -= done;
+			it->seg--;
+			done = it->segs[it->seg].len;
+			it->left = 0;
+			it->cur = seg_address(it, &it->segs[it->seg]) + done;
+		}
 	}
-	it->seg_offset -= n;
+	it->cur -= n;
+	it->left += n;
 }
 
 /* One byte of each page in [uaddr, uaddr + n). The bytes that can be reached. */
@@ -180,23 +190,26 @@ static size_t fault_in_range(u64 uaddr, size_t n, bool write)
 
 int io_fault_in(struct io_iter *it, size_t n, bool write)
 {
-	u64 offset = it->seg_offset;
+	u64 at = it->cur, piece = MIN(n, it->left);
 	bool reached = false;
+	u32 seg = it->seg;
+	size_t done;
 
 	if (it->kind != IO_USER)
 		return 0;
 	n = MIN(n, it->count);
-	for (u32 i = it->seg; n; i++, offset = 0) {
-		const struct io_seg *seg = &it->segs[i];
-		size_t piece = MIN(n, seg->len - offset);
-		size_t done = fault_in_range(seg->uaddr + offset, piece, write);
-
+	for (;;) {
+		done = fault_in_range(at, piece, write);
 		reached |= done > 0;
 		if (done < piece)
 			return reached ? 0 : -EFAULT;
 		n -= piece;
+		if (!n)
+			return 0;
+		seg++;
+		at = it->segs[seg].uaddr;
+		piece = MIN(n, it->segs[seg].len);
 	}
-	return 0;
 }
 
 /*
@@ -226,6 +239,19 @@ static s64 fetch_vec(struct io_seg *segs, struct user_iovec vec, u32 nr)
 	return (s64)total;
 }
 
+static void init_segs(struct io_iter *it, enum io_kind kind, const struct io_seg *segs, u64 count)
+{
+	io_iter_init_(it, kind, 0, 0);
+	it->segs = segs;
+	it->count = count;
+	if (count) {
+		it->left = segs[0].len;
+		it->cur = seg_address(it, segs);
+		if (!it->left)
+			next_segment(it);
+	}
+}
+
 int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr)
 {
 	struct io_seg *segs = it->inline_segs;
@@ -244,25 +270,22 @@ int io_iter_user_vec(struct io_iter *it, struct user_iovec vec, u64 nr)
 			kfree(segs);
 		return (int)total;
 	}
-	io_iter_init_(it, IO_USER, segs, (u64)total);
-	it->heap = segs != it->inline_segs;
+	init_segs(it, IO_USER, segs, (u64)total);
 	return 0;
 }
 
 void io_iter_kernel(struct io_iter *it, void *buf, size_t len)
 {
-	io_iter_init_(it, IO_KERNEL, it->inline_segs, len);
-	it->inline_segs[0].kaddr = buf;
-	it->inline_segs[0].len = len;
+	io_iter_init_(it, IO_KERNEL, (u64)buf, len);
 }
 
 void io_iter_pages(struct io_iter *it, const struct io_seg *segs, u32 nr, u64 len)
 {
-	io_iter_init_(it, IO_PAGES, segs, len);
+	init_segs(it, IO_PAGES, segs, len);
 }
 
 void io_iter_fini(struct io_iter *it)
 {
-	if (it->heap)
+	if (it->kind == IO_USER && it->segs && it->segs != it->inline_segs)
 		kfree(it->segs);
 }

@@ -30,7 +30,7 @@ static __always_inline ssize_t run_op(struct file *f, struct io_iter *it, loff_t
 	loff_t pos = *ppos;
 	ssize_t n;
 
-	if (unlikely(pos < 0 || (loff_t)((u64)pos + it->count) < 0))
+	if (unlikely((pos | (loff_t)((u64)pos + it->count)) < 0))
 		return -EINVAL;
 	n = rw == READ ? f->ops->read(f, it, &pos) : f->ops->write(f, it, &pos);
 	if (likely(n >= 0))
@@ -73,28 +73,63 @@ static __always_inline ssize_t rw_buffer(struct file *f, struct user_bytes buf, 
 	return n;
 }
 
-long sys_read(int fd, struct user_bytes buf, u64 count)
+/* Any descriptor, any state. */
+static __noinline long rw_here(int fd, struct user_bytes buf, u64 count, enum rw rw)
 {
 	struct fd f = fd_get_pos(fd);
 	ssize_t n;
 
 	if (unlikely(!f.file))
 		return -EBADF;
-	n = rw_buffer(f.file, buf, count, &f.file->pos, READ);
+	n = rw_buffer(f.file, buf, count, &f.file->pos, rw);
 	fd_put(f);
 	return n;
 }
 
+/*
+ * The shortest way for what is nearly always the case: a descriptor that nobody else can close, a
+ * position that nobody else uses, an operation, a range in user space. Everything else, errors
+ * included, is left to rw_here.
+ */
+static __always_inline long rw_fast(int fd, struct user_bytes buf, u64 count, enum rw rw)
+{
+	ssize_t (*op)(struct file *, struct io_iter *, loff_t *);
+	struct file *f = fd_peek(fd);
+	struct io_iter it __uninit;
+	struct task *t;
+	loff_t pos;
+	ssize_t n;
+	u32 mode;
+
+	if (unlikely(!f || count > IO_MAX_BYTES || buf.uaddr > USER_TOP - count))
+		return rw_here(fd, buf, count, rw);
+	mode = f->mode;
+	if (unlikely(!(mode & (rw == READ ? FMODE_READ : FMODE_WRITE)) ||
+		     (mode & FMODE_ATOMIC_POS && ref_read(&f->ref) > 1)))
+		return rw_here(fd, buf, count, rw);
+	op = rw == READ ? f->ops->read : f->ops->write;
+	pos = f->pos;
+	if (unlikely(!op || (pos | (loff_t)((u64)pos + count)) < 0))
+		return rw_here(fd, buf, count, rw);
+	io_iter_init_(&it, IO_USER, buf.uaddr, count);
+	n = op(f, &it, &pos);
+	t = current;
+	*(rw == READ ? &t->io_read_calls : &t->io_write_calls) += 1;
+	if (likely(n >= 0)) {
+		f->pos = pos;
+		*(rw == READ ? &t->io_read_bytes : &t->io_write_bytes) += (u64)n;
+	}
+	return n;
+}
+
+long sys_read(int fd, struct user_bytes buf, u64 count)
+{
+	return rw_fast(fd, buf, count, READ);
+}
+
 long sys_write(int fd, struct user_bytes buf, u64 count)
 {
-	struct fd f = fd_get_pos(fd);
-	ssize_t n;
-
-	if (unlikely(!f.file))
-		return -EBADF;
-	n = rw_buffer(f.file, buf, count, &f.file->pos, WRITE);
-	fd_put(f);
-	return n;
+	return rw_fast(fd, buf, count, WRITE);
 }
 
 static long rw_at(int fd, struct user_bytes buf, u64 count, loff_t pos, enum rw rw)

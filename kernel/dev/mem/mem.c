@@ -28,7 +28,7 @@ loff_t mem_llseek_stay(struct file *f, loff_t off, int whence)
 }
 
 /* Page by page, so that a signal ends a read of gigabytes. */
-static ssize_t zero_read(struct file *f, struct io_iter *to, loff_t *pos)
+static __noinline ssize_t zero_read_long(struct io_iter *to)
 {
 	size_t done = 0;
 
@@ -42,6 +42,16 @@ static ssize_t zero_read(struct file *f, struct io_iter *to, loff_t *pos)
 			break;
 	}
 	return (ssize_t)done;
+}
+
+static ssize_t zero_read(struct file *f, struct io_iter *to, loff_t *pos)
+{
+	size_t want = io_count(to), n;
+
+	if (unlikely(want > PAGE_SIZE))
+		return zero_read_long(to);
+	n = io_zero(to, want);
+	return likely(n || !want) ? (ssize_t)n : -EFAULT;
 }
 
 /* Private mappings are plain anonymous memory; shared ones get an object of their own. */

@@ -151,19 +151,30 @@ struct fd fd_get_shared(int fd, u32 refused_mode);
 struct fd fd_lock_pos(struct fd f);
 void fd_put_slow(struct fd f);
 
-static inline struct fd fd_get_mode_(int fd, u32 refused_mode)
+/*
+ * The file at fd without a reference, when that is all right: the table has one user, so only this
+ * thread could close it. NULL otherwise, and for descriptors that are not open.
+ */
+static __always_inline struct file *fd_peek(int fd)
 {
 	const struct fd_table *t = current->files;
 	const struct fd_slots *slots;
-	struct file *f;
 
 	if (unlikely(ref_read(&t->ref) != 1))
-		return fd_get_shared(fd, refused_mode);
+		return NULL;
 	slots = t->slots;
 	if (unlikely((u32)fd >= slots->capacity))
-		return (struct fd){.file = NULL};
-	f = slots->file[index_clamp((u32)fd, slots->capacity)];
-	if (unlikely(!f || f->mode & refused_mode))
+		return NULL;
+	return slots->file[index_clamp((u32)fd, slots->capacity)];
+}
+
+static inline struct fd fd_get_mode_(int fd, u32 refused_mode)
+{
+	struct file *f = fd_peek(fd);
+
+	if (unlikely(!f))
+		return fd_get_shared(fd, refused_mode);
+	if (unlikely(f->mode & refused_mode))
 		return (struct fd){.file = NULL};
 	return (struct fd){.file = f};
 }

@@ -31,28 +31,32 @@ struct io_seg {
 #define IO_MAX_SEGS    1024 /* UIO_MAXIOV */
 #define IO_MAX_BYTES   0x7ffff000ULL /* MAX_RW_COUNT: one call moves no more */
 
+/*
+ * The piece that comes next is in `cur` and `left`; segs has the pieces behind it. That keeps the
+ * common case, one buffer, down to a few words.
+ */
 struct io_iter {
-	u8 kind;
+	u8 kind;                   /* enum io_kind */
 	bool nofault;              /* fail instead of sleeping on a page fault */
 	bool append;               /* a write goes to the end whatever the position (RWF_APPEND) */
 	bool nowait;               /* as if the file had O_NONBLOCK */
-	bool heap;                 /* io_iter_fini frees segs */
-	u32 seg;
-	u64 seg_offset;            /* consumed of segs[seg] */
+	u32 seg;                   /* index of the current segment */
+	u64 cur;                   /* address of the next byte: the user's or the kernel's */
+	u64 left;                  /* bytes left in the current segment */
 	u64 count;                 /* bytes left in total: what ends the walk over segs */
-	const struct io_seg *segs; /* inline_segs, the caller's, or an allocated array */
+	const struct io_seg *segs; /* NULL: one segment only; else inline_segs or an array */
 	struct io_seg inline_segs[IO_INLINE_SEGS];
 };
 
-static inline void io_iter_init_(struct io_iter *it, enum io_kind kind, const struct io_seg *segs,
-				 u64 count)
+static inline void io_iter_init_(struct io_iter *it, enum io_kind kind, u64 addr, u64 len)
 {
 	it->kind = kind;
-	it->nofault = it->append = it->nowait = it->heap = false;
+	it->nofault = it->append = it->nowait = false;
 	it->seg = 0;
-	it->seg_offset = 0;
-	it->count = count;
-	it->segs = segs;
+	it->cur = addr;
+	it->left = len;
+	it->count = len;
+	it->segs = NULL;
 }
 
 /*
@@ -63,11 +67,7 @@ static inline int __must_check io_iter_user(struct io_iter *it, struct user_byte
 {
 	if (unlikely(len > USER_TOP || buf.uaddr > USER_TOP - len))
 		return -EFAULT;
-	if (unlikely(len > IO_MAX_BYTES))
-		len = IO_MAX_BYTES;
-	io_iter_init_(it, IO_USER, it->inline_segs, len);
-	it->inline_segs[0].uaddr = buf.uaddr;
-	it->inline_segs[0].len = len;
+	io_iter_init_(it, IO_USER, buf.uaddr, MIN(len, IO_MAX_BYTES));
 	return 0;
 }
 /* readv/writev: fetches and checks the vector. -EINVAL, -EFAULT, -ENOMEM. */
