@@ -1,4 +1,4 @@
 module := dev/mem
-uses := lib arch boot dev mm signal sync task uapi vfs
-srcs := mem.c kmsg.c random.c
+uses := lib arch boot dev mm sched signal sync syscall task time uapi vfs
+srcs := mem.c kmsg.c syslog.c random.c
 $(eval $(register_module))
