@@ -311,7 +311,7 @@ static void sleep_prev(struct run_queue *rq, struct task *prev, u32 state)
 		WRITE_ONCE(prev->state, TASK_RUNNING);
 		return;
 	}
-	if (state & TASK_UNINTERRUPTIBLE) {
+	if ((state & TASK_UNINTERRUPTIBLE) && !(prev->flags & TASK_F_KTHREAD)) {
 		prev->se.uninterruptible = true;
 		rq->nr_uninterruptible++;
 	}
@@ -406,6 +406,10 @@ void sched_yield(void)
 	arch_irq_disable();
 	rq = this_rq();
 	spin_lock(&rq->lock);
+	if (rq->nr_running == 1 && !need_resched()) {
+		spin_unlock_irq(&rq->lock); /* nobody to yield to */
+		return;
+	}
 	rq_update(rq);
 	if (task_is_rt(current))
 		current->se.rt_to_tail = true;

@@ -111,7 +111,8 @@ struct sched_cpu_stat {
 	u64 switches;
 };
 void sched_cpu_stat(u32 cpu, struct sched_cpu_stat *st);
-/* 1, 5 and 15 minute averages, in 1/65536ths, and the number runnable, for /proc/loadavg. */
+/* 1, 5 and 15 minute averages, in 1/65536ths, and the number runnable, for /proc/loadavg. Kernel
+ * threads that wait for work are no load. */
 void sched_loadavg(u64 avg[3], u32 *running);
 
 /* A kernel thread, runnable at once. NULL when out of memory. fn may not return without
