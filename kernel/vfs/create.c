@@ -25,13 +25,16 @@ void name_end(struct name_op *op) NO_THREAD_SAFETY
 {
 	rwsem_write_unlock(&op->dir->lock);
 	dentry_put(op->d);
-	path_put(&op->parent);
+	if (op->victim)
+		inode_put(op->victim);
+	path_put(&op->parent); /* last: it keeps the file system */
 }
 
 static void name_begin(struct name_op *op) NO_THREAD_SAFETY
 {
 	op->dir = op->parent.dentry->inode;
 	op->d = NULL;
+	op->victim = NULL;
 	rwsem_write_lock(&op->dir->lock);
 }
 

@@ -210,10 +210,10 @@ static enum walk_end prepend_path(const struct path *p, const struct path *root,
 	return WALK_ROOT;
 }
 
-int path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
-		   char **out, bool *reachable)
+/* Text of p in front of suffix, at the end of buf. */
+static int name_with_suffix(const struct path *p, const struct path *root, const char *suffix,
+			    char *buf, size_t size, char **out, bool *reachable)
 {
-	bool deleted = !dentry_hashed(p->dentry) && !dentry_is_root(p->dentry);
 	char *pos, *last = buf + size - 1;
 	enum walk_end end;
 	u32 shape, tree;
@@ -221,7 +221,7 @@ int path_name_from(const struct path *p, const struct path *root, char *buf, siz
 	if (size < 2)
 		return -ENAMETOOLONG;
 	*last = '\0';
-	if (deleted && !prepend(buf, &last, " (deleted)", 10))
+	if (!prepend(buf, &last, suffix, strlen(suffix)))
 		return -ENAMETOOLONG;
 	do {
 		shape = seq_begin(&rename_seq);
@@ -238,15 +238,20 @@ int path_name_from(const struct path *p, const struct path *root, char *buf, siz
 	return 0;
 }
 
+int path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
+		   char **out, bool *reachable)
+{
+	return name_with_suffix(p, root, "", buf, size, out, reachable);
+}
+
 int path_name(const struct path *p, const struct path *root, char *buf, size_t size, char **out)
 {
+	bool gone = !dentry_hashed(p->dentry) && !dentry_is_root(p->dentry);
 	bool reachable;
 
 	if (p->dentry->ops && p->dentry->ops->name) {
-		int len = p->dentry->ops->name(p->dentry, buf, size);
-
 		*out = buf;
-		return len < 0 ? len : 0;
+		return p->dentry->ops->name(p->dentry, buf, size);
 	}
-	return path_name_from(p, root, buf, size, out, &reachable);
+	return name_with_suffix(p, root, gone ? " (deleted)" : "", buf, size, out, &reachable);
 }

@@ -27,6 +27,7 @@ struct name_op {
 	struct path parent;
 	struct inode *dir;
 	struct dentry *d;
+	struct inode *victim;  /* a reference to drop after unlocking, or NULL */
 	struct last_component last;
 };
 /* For an entry that is to be made: -EEXIST, -ENOENT, -EROFS. may_create is left to the caller. */

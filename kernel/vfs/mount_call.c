@@ -64,11 +64,31 @@ static void descend(struct path *p)
 	}
 }
 
+static bool place_gone(const struct dentry *d)
+{
+	return !dentry_hashed(d) && !dentry_is_root(d);
+}
+
+/*
+ * Finds the place and locks its inode, so that it is not removed under the mount: unlink, rmdir
+ * and rename look for mounts with that lock held. ns->lock held. Undone by place_unlock.
+ */
+static void place_lock(struct path *where) NO_THREAD_SAFETY
+{
+	descend(where);
+	rwsem_write_lock(&where->dentry->inode->lock);
+}
+
+static void place_unlock(const struct path *where) NO_THREAD_SAFETY
+{
+	rwsem_write_unlock(&where->dentry->inode->lock);
+}
+
 static int place_check(const struct path *where, const struct dentry *root)
 {
 	if (!attached(where->mnt))
 		return -EINVAL;
-	if (!dentry_hashed(where->dentry) && !dentry_is_root(where->dentry))
+	if (place_gone(where->dentry))
 		return -ENOENT;
 	if (S_ISDIR(where->dentry->inode->mode) != S_ISDIR(root->inode->mode))
 		return -ENOTDIR;
@@ -81,16 +101,17 @@ static int attach_locked(struct mount *m, struct path *where, u32 nr)
 	struct mount_ns *ns = &init_mount_ns;
 	int err;
 
-	descend(where);
+	place_lock(where);
 	err = place_check(where, m->root);
 	if (!err)
 		err = mount_count_check(ns, nr);
-	if (err)
-		return err;
-	mount_change_begin();
-	mount_attach_locked(m, where, ns);
-	mount_change_end(ns);
-	return 0;
+	if (!err) {
+		mount_change_begin();
+		mount_attach_locked(m, where, ns);
+		mount_change_end(ns);
+	}
+	place_unlock(where);
+	return err;
 }
 
 static int do_new_mount(struct path *where, const char *source, const char *type, u32 flags,
@@ -194,7 +215,7 @@ static int clone_children(struct mount *top, struct mount *from, struct dentry *
 	return 0;
 }
 
-/* A recursive bind. ns->lock held. The whole copy happens inside one change of the tree. */
+/* A recursive bind. ns->lock and the place held. The whole copy is one change of the tree. */
 static int bind_tree_locked(struct path *where, const struct path *from)
 {
 	struct mount_ns *ns = &init_mount_ns;
@@ -202,7 +223,6 @@ static int bind_tree_locked(struct path *where, const struct path *from)
 	u32 nr = 1;
 	int err;
 
-	descend(where);
 	err = place_check(where, from->dentry);
 	if (!err)
 		err = mount_count_check(ns, ns->nr_mounts);
@@ -239,7 +259,9 @@ static int do_bind(struct path *where, const char *source, bool recursive)
 	if (!attached(from.mnt)) {
 		err = -EINVAL;
 	} else if (recursive) {
+		place_lock(where);
 		err = bind_tree_locked(where, &from);
+		place_unlock(where);
 	} else {
 		m = mount_clone(from.mnt, from.dentry);
 		err = m ? attach_locked(m, where, 1) : -ENOMEM;
@@ -288,13 +310,14 @@ static int do_move(struct path *where, const char *source)
 	if (err)
 		return err;
 	mutex_lock(&ns->lock);
-	descend(where);
-	err = move_check(&from, where);
+	place_lock(where);
+	err = place_gone(where->dentry) ? -ENOENT : move_check(&from, where);
 	if (!err) {
 		mount_change_begin();
 		mount_move_locked(from.mnt, where, &covered);
 		mount_change_end(ns);
 	}
+	place_unlock(where);
 	mutex_unlock(&ns->lock);
 	dentry_put(covered);
 	path_put(&from);

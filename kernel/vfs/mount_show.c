@@ -94,7 +94,11 @@ static const char *mount_root_name(struct mount *m, char *buf)
 	bool reachable;
 	char *text;
 
-	return path_name_from(&p, &root, buf, PATH_MAX, &text, &reachable) ? "/" : text;
+	if (path_name_from(&p, &root, buf, PATH_MAX - 16, &text, &reachable))
+		return "/";
+	if (!dentry_hashed(m->root) && !dentry_is_root(m->root))
+		memcpy(buf + PATH_MAX - 17, "//deleted", 10); /* where the text ended */
+	return text;
 }
 
 static void mountinfo_line(struct mount *m, const char *name, char *buf, show_fn emit, void *ctx)

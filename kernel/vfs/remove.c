@@ -19,9 +19,9 @@ static int unlink_locked(struct name_op *op)
 		return -EPERM;
 	rwsem_write_lock(&i->lock);
 	err = READ_ONCE(op->d->mounted) ? -EBUSY : op->dir->ops->unlink(op->dir, op->d);
-	rwsem_write_unlock(&i->lock);
 	if (!err)
-		dentry_delete(op->d);
+		dentry_delete(op->d); /* still locked: no mount gets onto a name that goes */
+	rwsem_write_unlock(&i->lock);
 	return err;
 }
 
@@ -35,7 +35,6 @@ static int unlink_slash_error(const struct inode *i)
 
 static int unlink_in(const struct path *parent, const struct last_component *last)
 {
-	struct inode *victim = NULL;
 	struct name_op op;
 	int err = name_begin_remove(&op, parent, last);
 
@@ -47,13 +46,11 @@ static int unlink_in(const struct path *parent, const struct last_component *las
 		err = -ENOENT;
 	} else {
 		/* Its pages, if this was the last name, are freed after the directory is unlocked. */
-		victim = op.d->inode;
-		inode_get(victim);
+		op.victim = op.d->inode;
+		inode_get(op.victim);
 		err = unlink_locked(&op);
 	}
 	name_end(&op);
-	if (victim)
-		inode_put(victim);
 	return err;
 }
 
@@ -69,14 +66,13 @@ static int rmdir_locked(struct name_op *op)
 		return -EPERM;
 	rwsem_write_lock_nested(&i->lock); /* parent before child */
 	err = READ_ONCE(d->mounted) ? -EBUSY : op->dir->ops->rmdir(op->dir, d);
-	if (!err)
+	if (!err) {
 		WRITE_ONCE(i->flags, i->flags | INODE_DEAD);
+		dentry_prune_children(d);
+		dentry_delete(d);
+	}
 	rwsem_write_unlock(&i->lock);
-	if (err)
-		return err;
-	dentry_prune_children(d);
-	dentry_delete(d);
-	return 0;
+	return err;
 }
 
 static int rmdir_in(const struct path *parent, const struct last_component *last)
@@ -86,7 +82,13 @@ static int rmdir_in(const struct path *parent, const struct last_component *last
 
 	if (err)
 		return err;
-	err = op.d->inode ? rmdir_locked(&op) : -ENOENT;
+	if (op.d->inode) {
+		op.victim = op.d->inode;
+		inode_get(op.victim);
+		err = rmdir_locked(&op);
+	} else {
+		err = -ENOENT;
+	}
 	name_end(&op);
 	return err;
 }

@@ -160,6 +160,6 @@ int path_parent(int dirfd, const char *name, u32 lookup_flags, struct path *pare
  */
 int path_name(const struct path *p, const struct path *root, char *buf, size_t size,
 	      char **out) __must_check;
-/* The same; *reachable: p lies below root. dentry_ops.name is not asked. */
+/* The name alone, without suffix; *reachable: p lies below root. dentry_ops.name is not asked. */
 int path_name_from(const struct path *p, const struct path *root, char *buf, size_t size,
 		   char **out, bool *reachable) __must_check;
