@@ -1,17 +1,19 @@
 /*
  * From boot_info to a working allocator. The page array (and the sanitizer's shadow) are carved
  * out of the first usable range that has room; everything else that is usable and not occupied by
- * the kernel or the initrd goes to the buddy lists. The first MiB stays out: firmware tables and
- * the start-up code of other CPUs live there.
+ * the kernel or the initrd goes to the buddy lists. The first MiB stays out until all CPUs run:
+ * firmware tables and their start-up code live there; its first 64 KiB are never used.
  *
  * Runs once on CPU 0 with interrupts disabled; needs the direct map of all usable memory.
  */
 #include <boot/boot_info.h>
+#include <boot/init.h>
 #include <lib/log.h>
 #include <lib/string.h>
 #include "internal.h"
 
-#define LOW_MEMORY_END 0x100000ULL
+#define LOW_MEMORY_START 0x10000ULL
+#define LOW_MEMORY_END   0x100000ULL
 
 struct span {
 	u64 start, end;
@@ -149,3 +151,17 @@ void mm_free_boot_memory(struct paddr start, struct paddr end)
 	memset(page_array + first, 0, (last - first) * sizeof(struct page));
 	buddy_add_range(first, last);
 }
+
+static int free_low_memory(void)
+{
+	for (u32 i = 0; i < boot_info.nr_mem; i++) {
+		const struct mem_range *r = &boot_info.mem[i];
+		u64 start = MAX(r->start.v, LOW_MEMORY_START);
+		u64 end = MIN(r->start.v + r->size, LOW_MEMORY_END);
+
+		if (r->kind == MEM_USABLE && start < end)
+			mm_free_boot_memory(PADDR(start), PADDR(end));
+	}
+	return 0;
+}
+INIT_CALL(INIT_LATE, free_low_memory);

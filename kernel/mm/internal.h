@@ -25,6 +25,8 @@ u64 buddy_total_pages(void);
 
 /* Returns the current CPU's cached pages to the buddy lists; the number. */
 u64 page_cpu_drain(void);
+/* Pages in the caches of all CPUs. */
+u64 page_cpu_cached(void);
 
 /* ---- slab.c ---- */
 

@@ -75,6 +75,15 @@ u64 page_cpu_drain(void)
 	return n;
 }
 
+u64 page_cpu_cached(void)
+{
+	u64 n = 0;
+
+	for_each_cpu(cpu)
+		n += READ_ONCE(per_cpu_ptr(page_cpu, cpu)->count);
+	return n;
+}
+
 /* A task that is being killed for memory, or exits, needs some to get out of the way. */
 static bool may_use_reserve(unsigned int gfp)
 {

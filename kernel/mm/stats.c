@@ -22,7 +22,7 @@ void mem_stats(struct mem_stats *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->total_pages = buddy_total_pages();
-	st->free_pages = buddy_free_pages();
+	st->free_pages = buddy_free_pages() + page_cpu_cached();
 	st->cached_pages = mem_stat_read(STAT_CACHED);
 	st->anon_pages = mem_stat_read(STAT_ANON);
 	st->slab_pages = mem_stat_read(STAT_SLAB);
