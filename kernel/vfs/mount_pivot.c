@@ -66,7 +66,7 @@ static int pivot_check(const struct path *new, const struct path *put_old, const
 	if (m->ns != &init_mount_ns || r->ns != &init_mount_ns ||
 	    put_old->mnt->ns != &init_mount_ns)
 		return -EINVAL;
-	if (!dentry_hashed(new->dentry) && !dentry_is_root(new->dentry))
+	if (!dentry_hashed(put_old->dentry) && !dentry_is_root(put_old->dentry))
 		return -ENOENT;
 	if (m == r || put_old->mnt == r)
 		return -EBUSY;
@@ -103,9 +103,12 @@ static int pivot(const struct path *new, const struct path *put_old)
 	path_get(&root);
 	spin_unlock(&fs->lock);
 	mutex_lock(&init_mount_ns.lock);
+	/* The place of the old root is not removed meanwhile; see place_lock in mount_call.c. */
+	rwsem_write_lock(&put_old->dentry->inode->lock);
 	err = pivot_check(new, put_old, &root);
 	if (!err)
 		pivot_locked(new, put_old, &root, covered);
+	rwsem_write_unlock(&put_old->dentry->inode->lock);
 	mutex_unlock(&init_mount_ns.lock);
 	dentry_put(covered[0]);
 	dentry_put(covered[1]);

@@ -11,6 +11,8 @@
 
 #include "internal.h"
 
+#define TMPFS_MODE 01777
+
 extern const struct super_ops tmpfs_super_ops;
 void tmpfs_show_options(struct super_block *sb, char *buf, size_t size);
 
@@ -215,7 +217,12 @@ static int instance_create(const struct fs_type *t, u32 flags, u32 root_mode, bo
 int tmpfs_super_create(const struct fs_type *t, u32 flags, u32 root_mode, const char *options,
 		       struct super_block **out)
 {
-	return instance_create(t, flags, root_mode, false, options, out);
+	int err = instance_create(t, flags, root_mode, false, options, out);
+
+	/* Shown in /proc/mounts like any mode that differs from tmpfs's own. */
+	if (!err)
+		tmpfs_sb(*out)->default_mode = TMPFS_MODE;
+	return err;
 }
 
 int tmpfs_remount(struct super_block *sb, u32 flags, const char *options)
@@ -267,7 +274,7 @@ void tmpfs_show_options(struct super_block *sb, char *buf, size_t size)
 static int tmpfs_mount(const struct fs_type *t, const char *source, u32 flags,
 		       const char *options, struct super_block **out)
 {
-	return instance_create(t, flags, 01777, false, options, out);
+	return instance_create(t, flags, TMPFS_MODE, false, options, out);
 }
 
 static int rootfs_mount(const struct fs_type *t, const char *source, u32 flags,
