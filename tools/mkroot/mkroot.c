@@ -6,6 +6,7 @@
  *
  *	dir PATH MODE
  *	file PATH MODE HOST-FILE
+ *	char PATH MODE MAJOR MINOR
  *	link PATH TARGET
  */
 #define _GNU_SOURCE
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "cpio.h"
 #include "error.h"
@@ -33,12 +35,20 @@ static void add_dir(struct cpio_writer *writer, const char *name, mode_t mode)
 	cpio_add(writer, &entry, NULL);
 }
 
+static void add_char(struct cpio_writer *writer, const char *name, mode_t mode, dev_t number)
+{
+	struct cpio_entry entry = {
+		.name = name, .mode = S_IFCHR | mode, .nr_links = 1, .rdev = number};
+
+	cpio_add(writer, &entry, NULL);
+}
+
 static void add_line(struct cpio_writer *writer, char *line, unsigned int number)
 {
 	char *rest = line;
-	const char *word[4] = {NULL};
+	const char *word[5] = {NULL};
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		word[i] = strtok_r(rest, " \t\n", &rest);
 	if (!word[0] || word[0][0] == '#')
 		return;
@@ -51,6 +61,9 @@ static void add_line(struct cpio_writer *writer, char *line, unsigned int number
 		add_link(writer, name, word[2]);
 	else if (strcmp(word[0], "file") == 0 && word[3])
 		root_add_file(writer, word[3], name, (mode_t)strtoul(word[2], NULL, 8));
+	else if (strcmp(word[0], "char") == 0 && word[4])
+		add_char(writer, name, (mode_t)strtoul(word[2], NULL, 8),
+			 makedev((unsigned int)atoi(word[3]), (unsigned int)atoi(word[4])));
 	else
 		die("mkroot: line %u is malformed", number);
 }

@@ -14,6 +14,7 @@ echo "dir /root 0700"
 echo "dir /tmp 1777"
 echo "dir /var/tmp 1777"
 echo "link /var/run /run"
+echo "char /dev/console 0600 5 1" # the kernel gives it to pid 1, before devtmpfs is mounted
 
 echo "file /init 0755 $init"
 echo "file /bin/busybox 0755 $busybox"
