@@ -113,6 +113,7 @@ static struct inode *inode_make(const struct proc_entry *entry, struct pid_entry
 		i->fops = &dir_fops;
 		break;
 	case S_IFLNK:
+		i->size = fd == U32_MAX ? 0 : 64; /* what Linux shows for a descriptor */
 		i->ops = entry->jump ? &magic_link_iops : &text_link_iops;
 		break;
 	default:
