@@ -250,8 +250,10 @@ int path_name(const struct path *p, const struct path *root, char *buf, size_t s
 	bool reachable;
 
 	if (p->dentry->ops && p->dentry->ops->name) {
+		int len = p->dentry->ops->name(p->dentry, buf, size);
+
 		*out = buf;
-		return p->dentry->ops->name(p->dentry, buf, size);
+		return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 	}
 	return name_with_suffix(p, root, gone ? " (deleted)" : "", buf, size, out, &reachable);
 }
