@@ -17,14 +17,19 @@
 static struct mount *pipe_mnt __ro_after_init;
 static struct mount *anon_mnt __ro_after_init;
 
+static int fits(int len, size_t size)
+{
+	return (size_t)len < size ? 0 : -ENAMETOOLONG;
+}
+
 static int pipe_name(struct dentry *d, char *buf, size_t size)
 {
-	return format(buf, size, "pipe:[%llu]", d->inode->ino);
+	return fits(format(buf, size, "pipe:[%llu]", d->inode->ino), size);
 }
 
 static int anon_name(struct dentry *d, char *buf, size_t size)
 {
-	return format(buf, size, "%s", (const char *)d->private);
+	return fits(format(buf, size, "%s", (const char *)d->private), size);
 }
 
 static const struct dentry_ops pipe_dentry_ops = {.name = pipe_name};

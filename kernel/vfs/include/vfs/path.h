@@ -31,7 +31,7 @@ struct qstr {
 struct dentry_ops {
 	/* procfs and the like: is the cached entry still true? NULL: always. May sleep. */
 	bool (*revalidate)(struct dentry *d);
-	/* Text shown in /proc/self/fd for objects without a name ("pipe:[12]"). */
+	/* Text shown in /proc/self/fd for objects without a name ("pipe:[12]"). 0 or -ENAMETOOLONG. */
 	int (*name)(struct dentry *d, char *buf, size_t size);
 	bool no_cache; /* drop with the last reference */
 };
