@@ -206,7 +206,9 @@ static long futex_wait(u64 addr, bool shared, u32 expected, u64 deadline_ns, u32
 	err = waiter_queue(&w, addr, expected);
 	if (!err)
 		err = waiter_sleep(&w, deadline_ns);
-	futex_key_put(&key); /* a requeued one only compares the other key: stale, it can at worst wake once for nothing */
+	/* A requeued waiter holds another key without a reference. It is only compared: stale, it can
+	 * at worst wake once for nothing, which every user of futexes allows for. */
+	futex_key_put(&key);
 	return err;
 }
 

@@ -4,9 +4,9 @@
 #include <lib/types.h>
 
 struct futex_key {
-	const void *object; /* address space, or inode of a shared mapping; reference held if shared */
+	const void *object; /* address space, or what a shared mapping shows */
 	u64 offset;         /* address, or byte offset in the file */
-	bool shared;
+	bool shared;        /* object is an inode, with a reference */
 };
 
 /* Of an aligned address in the current address space. 0, -EINVAL, -EFAULT. May sleep. */

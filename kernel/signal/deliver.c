@@ -56,7 +56,8 @@ static bool dying_locked(const struct process *p)
 enum verdict { SIG_NONE, SIG_AGAIN, SIG_HANDLE, SIG_DIE };
 
 /* One round with siglock held; SIG_AGAIN means that the lock was dropped. */
-static NO_THREAD_SAFETY enum verdict signal_next_locked(struct process *p, struct signal_delivery *d)
+static NO_THREAD_SAFETY enum verdict signal_next_locked(struct process *p,
+							struct signal_delivery *d)
 {
 	if (signal_tell_parent_locked())
 		return SIG_AGAIN;

@@ -118,24 +118,6 @@ static void exec_switch_mm(struct exec *e)
 		mm_unref(lazy);
 }
 
-/* Descriptors are no longer shared with a process that did not exec. */
-static int exec_unshare_files(void)
-{
-	struct task *me = current;
-	struct fd_table *old = me->files, *fresh;
-
-	if (ref_read(&old->ref) == 1)
-		return 0;
-	fresh = fd_table_copy(old, ~0U);
-	if (!fresh)
-		return -ENOMEM;
-	spin_lock(&me->alloc_lock);
-	me->files = fresh;
-	spin_unlock(&me->alloc_lock);
-	fd_table_put(old);
-	return 0;
-}
-
 static void exec_commit_cred(struct exec *e)
 {
 	struct task *me = current;
@@ -179,7 +161,7 @@ static void exec_reset_task(struct exec *e)
 static int exec_commit(struct exec *e, struct regs *regs)
 {
 	u64 sp;
-	int err = exec_unshare_files();
+	int err = task_unshare_files();
 
 	if (!err)
 		err = signal_sighand_unshare();

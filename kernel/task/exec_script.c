@@ -28,7 +28,7 @@ int script_parse(char *head, size_t len, char **interp, char **arg)
 {
 	char *line = head + 2, *end = memchr(head, '\n', len), *tail;
 
-	/* Without a newline the name itself must be complete: something follows it, or the file ends. */
+	/* Without a newline the name itself must be complete: something follows, or the file ends. */
 	if (!end) {
 		end = head + strnlen(head, len);
 		tail = word_end(skip_blanks(line));

@@ -1,7 +1,8 @@
 /*
  * The end of threads and processes. A thread gives up what it holds, hands its process's children
- * over if it was the last, and stays as a zombie until it is reaped: by its parent's wait(2) for the
- * last of a process, by itself for any other thread and where the parent does not want to know.
+ * over if it was the last, and stays as a zombie until it is reaped: by its parent's wait(2) for
+ * the last of a process, by itself for any other thread and where the parent does not want to
+ * know.
  *
  * The order of events under tasklist_lock: every thread passes exit_notify once. Others than the
  * leader unlink themselves there; the process is a zombie when the leader has passed and nobody

@@ -42,20 +42,24 @@ long sys_getegid(void)
 	return current->cred->egid;
 }
 
+static long write_three(struct user_u32 to1, u32 id1, struct user_u32 to2, u32 id2,
+			struct user_u32 to3, u32 id3)
+{
+	if (user_write(to1, &id1) || user_write(to2, &id2) || user_write(to3, &id3))
+		return -EFAULT;
+	return 0;
+}
+
 long sys_getresuid(struct user_u32 ruid, struct user_u32 euid, struct user_u32 suid)
 {
 	const struct cred *c = current->cred;
 
-	return user_write(ruid, &c->uid) || user_write(euid, &c->euid) || user_write(suid, &c->suid) ?
-		       -EFAULT :
-		       0;
+	return write_three(ruid, c->uid, euid, c->euid, suid, c->suid);
 }
 
 long sys_getresgid(struct user_u32 rgid, struct user_u32 egid, struct user_u32 sgid)
 {
 	const struct cred *c = current->cred;
 
-	return user_write(rgid, &c->gid) || user_write(egid, &c->egid) || user_write(sgid, &c->sgid) ?
-		       -EFAULT :
-		       0;
+	return write_three(rgid, c->gid, egid, c->egid, sgid, c->sgid);
 }

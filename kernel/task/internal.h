@@ -39,6 +39,8 @@ bool exit_tell_parent(struct process *p, s32 sig);
 
 /* fork.c: what exec and exit owe a vfork parent. */
 void task_vfork_done(struct task *t);
+/* unshare.c: descriptors of the current task's own. 0 or -ENOMEM. */
+int task_unshare_files(void) __must_check;
 /* work.c: runs what is left and takes no more. */
 void task_work_close(void);
 /* mm_release.c: clear_child_tid, robust list and vfork, before the address space is let go. */

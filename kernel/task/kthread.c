@@ -1,7 +1,7 @@
 /*
  * Tasks that do not come from fork: kernel threads, idle tasks, and the first process. A kernel
- * thread is a process of its own, child of process 0; it has credentials and the initial file-system
- * context, but no memory, no descriptors, and no signals.
+ * thread is a process of its own, child of process 0; it has credentials and the initial
+ * file-system context, but no memory, no descriptors, and no signals.
  */
 #include <arch/context.h>
 #include <lib/format.h>

@@ -1,4 +1,4 @@
-/* prctl(2), as far as its subjects exist. Unknown options are EINVAL, as on a kernel without them. */
+/* prctl(2), as far as its subjects exist. Other options: EINVAL, as on a kernel without them. */
 #include <lib/string.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>

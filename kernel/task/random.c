@@ -20,7 +20,6 @@ static u32 random_key[CHACHA_KEY_WORDS]; /* random_lock */
 static u64 random_counter;               /* random_lock */
 
 #define KEY_BYTES sizeof(random_key)
-/* Words kept by each CPU for random_u64 would save little: one block is a few hundred instructions. */
 
 /* Takes a fresh block; its first half becomes the key, the second is output. */
 static void draw_locked(u8 out[CHACHA_BLOCK_SIZE - KEY_BYTES])

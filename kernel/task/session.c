@@ -3,7 +3,7 @@
 #include <task/tty_hooks.h>
 #include "internal.h"
 
-/* The process of the leader with this number; a mere thread's number names none. 0, -ESRCH, -EINVAL. */
+/* The process of the leader with this number; a mere thread's names none. 0, -ESRCH, -EINVAL. */
 static int setpgid_target(s32 pid, struct process **out)
 {
 	struct pid_entry *e = pid_find(pid);

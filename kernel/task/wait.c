@@ -1,6 +1,6 @@
 /*
- * wait4(2) and waitid(2). A waiter looks through its children under tasklist_lock, and sleeps on its
- * process's queue, which is woken whenever a child changes state. What it finds is consumed under
+ * wait4(2) and waitid(2). A waiter looks through its children under tasklist_lock, and sleeps on
+ * its process's queue, which is woken whenever a child changes state. What it finds is consumed under
  * the same lock, so two waiters never get the same event.
  */
 #include <lib/string.h>
