@@ -159,7 +159,7 @@ static void *run(void *arg)
 {
 	struct region *r = arg;
 
-	for (long k = SCALE(500, 50000); k > 0; k--)
+	for (long k = SCALE(150, 50000); k > 0; k--)
 		step(r);
 	for (u32 i = 0; i < PAGES; i++)
 		check_page(r, i);
