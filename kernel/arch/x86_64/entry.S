@@ -27,11 +27,11 @@
 	.popsection
 .endm
 
-.macro PUSH_REST /* everything below rdi, in struct regs order; zeroes what is not an argument */
+.macro PUSH_REST rax=%rax /* everything below rdi, in the order of struct regs */
 	pushq %rsi
 	pushq %rdx
 	pushq %rcx
-	pushq %rax
+	pushq \rax
 	pushq %r8
 	pushq %r9
 	pushq %r10
@@ -84,20 +84,7 @@ syscall_entry:
 	pushq %rcx
 	pushq %rax
 	pushq %rdi
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
-	pushq $-ENOSYS
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	PUSH_REST rax=$-ENOSYS
 	CLEAR_SAVED
 	movq %gs:current_task(%rip), %rbx
 	sti
