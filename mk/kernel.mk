@@ -39,7 +39,7 @@ endif
 # Linux's ABI headers, and nothing else of the host.
 UAPI := $(B)/uapi
 MULTIARCH := $(firstword $(wildcard /usr/include/x86_64-linux-gnu /usr/include))
-KINCLUDES = $(addprefix -I,$(wildcard kernel/*/include kernel/*/*/include)) -isystem $(UAPI) \
+KINCLUDES := $(addprefix -I,$(wildcard kernel/*/include kernel/*/*/include)) -isystem $(UAPI) \
 	-isystem $(shell $(CC) -print-file-name=include)
 
 $(UAPI)/.made:
