@@ -57,6 +57,8 @@ static int attr_check(struct inode *i, struct iattr *a)
 
 	if ((i->flags & (INODE_IMMUTABLE | INODE_APPEND)) && (a->valid & guarded))
 		return -EPERM;
+	if ((a->valid & ATTR_MODE) && S_ISLNK(i->mode))
+		return -EOPNOTSUPP; /* a symlink's mode means nothing */
 	if ((a->valid & ATTR_UID) && !may_chown(i, a->uid))
 		return -EPERM;
 	if ((a->valid & ATTR_GID) && !may_chgrp(i, a->gid))

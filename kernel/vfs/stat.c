@@ -149,12 +149,14 @@ static struct statx_timestamp statx_time(const struct timespec64 *t)
 	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (u32)t->tv_nsec};
 }
 
-static int statx_write(const struct kstat *st, struct user_statx out)
+/* mask: what was asked for; the birth time costs some file systems work, so only then. */
+static int statx_write(const struct kstat *st, u32 mask, struct user_statx out)
 {
+	bool btime = st->has_btime && (mask & STATX_BTIME);
 	struct statx s;
 
 	memset(&s, 0, sizeof(s));
-	s.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (st->has_btime ? STATX_BTIME : 0);
+	s.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (btime ? STATX_BTIME : 0);
 	s.stx_blksize = st->blksize;
 	s.stx_attributes = st->attributes;
 	s.stx_attributes_mask = st->attributes_mask;
@@ -168,7 +170,7 @@ static int statx_write(const struct kstat *st, struct user_statx out)
 	s.stx_atime = statx_time(&st->atime);
 	s.stx_mtime = statx_time(&st->mtime);
 	s.stx_ctime = statx_time(&st->ctime);
-	if (st->has_btime)
+	if (btime)
 		s.stx_btime = statx_time(&st->btime);
 	s.stx_rdev_major = dev_major(st->rdev);
 	s.stx_rdev_minor = dev_minor(st->rdev);
@@ -188,5 +190,5 @@ long sys_statx(int dirfd, struct user_str path, u32 flags, u32 mask, struct user
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	err = stat_at(dirfd, path, flags, &k);
-	return err ? err : statx_write(&k, stx);
+	return err ? err : statx_write(&k, mask, stx);
 }

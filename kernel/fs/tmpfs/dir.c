@@ -262,7 +262,7 @@ static int dir_getattr(const struct path *p, struct kstat *st)
 {
 	stat_fill(p, st);
 	st->blocks = 0;
-	st->has_btime = !tmpfs_sb(p->dentry->sb)->ramfs;
+	tmpfs_stat_extra(p->dentry->sb, st);
 	return 0;
 }
 

@@ -67,17 +67,21 @@ static int get_link(struct inode *i, bool may_sleep, const char **target)
 	return 0;
 }
 
+void tmpfs_stat_extra(const struct super_block *sb, struct kstat *st)
+{
+	if (tmpfs_sb(sb)->ramfs)
+		return;
+	st->has_btime = true;
+	st->attributes_mask |= STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP;
+}
+
 static int getattr(const struct path *p, struct kstat *st)
 {
 	struct inode *i = p->dentry->inode;
-	bool ramfs = tmpfs_sb(i->sb)->ramfs;
 
 	stat_fill(p, st);
 	st->blocks = READ_ONCE(i->mapping.nr_pages) * (PAGE_SIZE / 512);
-	if (!ramfs) {
-		st->has_btime = true;
-		st->attributes_mask |= STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE | STATX_ATTR_NODUMP;
-	}
+	tmpfs_stat_extra(i->sb, st);
 	return 0;
 }
 

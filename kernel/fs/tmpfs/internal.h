@@ -46,6 +46,8 @@ int tmpfs_inode_new(struct super_block *sb, const struct inode *dir, u32 mode, u
 int tmpfs_charge_ispace(struct super_block *sb, u64 bytes) __must_check;
 void tmpfs_uncharge_ispace(struct super_block *sb, u64 bytes);
 struct tmpfs_node *tmpfs_node_alloc(size_t link_len);
+/* What statx reports of tmpfs beyond stat. */
+void tmpfs_stat_extra(const struct super_block *sb, struct kstat *st);
 
 extern const struct inode_ops tmpfs_dir_ops;
 extern const struct file_ops tmpfs_dir_fops, tmpfs_file_fops;

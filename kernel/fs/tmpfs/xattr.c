@@ -12,13 +12,18 @@
 #define XATTRS_MAX      128u
 #define XATTR_BYTES_MAX (128u << 10)
 
-static bool supported(const struct inode *i, const char *name)
+/* The name spaces that Linux 6.1's tmpfs has: user.* is not among them. */
+static int name_check(const struct inode *i, const char *name)
 {
-	if (tmpfs_sb(i->sb)->ramfs)
-		return false;
-	return strncmp(name, XATTR_SECURITY_PREFIX, XATTR_SECURITY_PREFIX_LEN) == 0 ||
-	       strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) == 0 ||
-	       strncmp(name, XATTR_USER_PREFIX, XATTR_USER_PREFIX_LEN) == 0;
+	const char *rest = NULL;
+
+	if (strncmp(name, XATTR_SECURITY_PREFIX, XATTR_SECURITY_PREFIX_LEN) == 0)
+		rest = name + XATTR_SECURITY_PREFIX_LEN;
+	else if (strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) == 0)
+		rest = name + XATTR_TRUSTED_PREFIX_LEN;
+	if (!rest || tmpfs_sb(i->sb)->ramfs)
+		return -EOPNOTSUPP;
+	return *rest ? 0 : -EINVAL;
 }
 
 static struct xattr_entry *find(const struct inode *i, const char *name)
@@ -61,9 +66,10 @@ void tmpfs_xattrs_free(struct inode *i)
 ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *value, size_t size)
 {
 	const struct xattr_entry *e = find(i, name);
+	int err = name_check(i, name);
 
-	if (!supported(i, name))
-		return -EOPNOTSUPP;
+	if (err)
+		return err;
 	if (!e)
 		return -ENODATA;
 	if (!size)
@@ -128,10 +134,10 @@ static int entry_replace(struct inode *i, const char *name, const void *value, s
 int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t size, int flags)
 {
 	struct xattr_entry *old = find(i, name);
-	int err = 0;
+	int err = name_check(i, name);
 
-	if (!supported(i, name))
-		return -EOPNOTSUPP;
+	if (err)
+		return err;
 	if (old && (flags & XATTR_CREATE))
 		return -EEXIST;
 	if (!old && (flags & XATTR_REPLACE))
