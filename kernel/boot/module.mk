@@ -1,10 +1,9 @@
 module := boot
 uses := lib arch dev sync sched mm task time vfs fs
-srcs := main.c options.c pvh.c root.S
+srcs := main.c options.c root.S
 ifneq ($(FLAVOR),release)
 srcs += ktest.c
 endif
-NOSAN_OBJS += boot/pvh
 $(eval $(register_module))
 
 # The archive is built by mk/host.mk from the busybox of this machine; without one none is embedded.

@@ -9,7 +9,6 @@
 #include <arch/mmu.h>
 #include <boot/boot_info.h>
 #include <boot/init.h>
-#include <boot/pvh.h>
 #include <lib/string.h>
 #include <x86/cpu_init.h>
 #include <x86/cpuid.h>

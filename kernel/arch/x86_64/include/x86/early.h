@@ -11,5 +11,8 @@ const void *early_phys(u64 pa, u64 size);
 /* Adds [start, end) to the direct map, rounded to 2 MiB. False: no tables left. Boot only. */
 bool early_map_direct(u64 start, u64 end);
 
+/* Fills boot_info from PVH's structure at this physical address; what is unusable is left out. */
+void pvh_read_boot_info(u64 start_info);
+
 __noreturn void early_start(u64 start_info);
 #endif

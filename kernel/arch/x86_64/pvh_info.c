@@ -4,7 +4,6 @@
  */
 #include <arch/mmu.h>
 #include <boot/boot_info.h>
-#include <boot/pvh.h>
 #include <lib/string.h>
 #include <x86/early.h>
 
