@@ -101,7 +101,7 @@ static __always_inline long rw_fast(int fd, struct user_bytes buf, u64 count, en
 	ssize_t n;
 	u32 mode;
 
-	if (unlikely(!f || count > IO_MAX_BYTES || buf.uaddr > USER_TOP - count))
+	if (unlikely(!f || !io_iter_user_plain(&it, buf, count)))
 		return rw_here(fd, buf, count, rw);
 	mode = f->mode;
 	if (unlikely(!(mode & (rw == READ ? FMODE_READ : FMODE_WRITE)) ||
@@ -111,7 +111,6 @@ static __always_inline long rw_fast(int fd, struct user_bytes buf, u64 count, en
 	pos = f->pos;
 	if (unlikely(!op || (pos | (loff_t)((u64)pos + count)) < 0))
 		return rw_here(fd, buf, count, rw);
-	io_iter_init_(&it, IO_USER, buf.uaddr, count);
 	n = op(f, &it, &pos);
 	t = current;
 	*(rw == READ ? &t->io_read_calls : &t->io_write_calls) += 1;

@@ -59,6 +59,15 @@ static inline void io_iter_init_(struct io_iter *it, enum io_kind kind, u64 addr
 	it->segs = NULL;
 }
 
+/* The short form for the usual buffer: false when it needs the checks of io_iter_user. */
+static __always_inline bool io_iter_user_plain(struct io_iter *it, struct user_bytes buf, u64 len)
+{
+	if (unlikely(len > IO_MAX_BYTES || buf.uaddr > USER_TOP - len))
+		return false;
+	io_iter_init_(it, IO_USER, buf.uaddr, len);
+	return true;
+}
+
 /*
  * One buffer. len is cut to IO_MAX_BYTES. -EFAULT when the range leaves user space. Nothing to
  * io_iter_fini. Declare the iterator __uninit: only what one segment needs is set.
