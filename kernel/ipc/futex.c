@@ -106,7 +106,7 @@ static long futex_wake(u64 addr, bool shared, int nr, u32 bitset)
 {
 	struct futex_bucket *b;
 	struct futex_key key;
-	int err, woken = 0;
+	int err, woken;
 
 	if (!bitset)
 		return -EINVAL;
@@ -114,12 +114,11 @@ static long futex_wake(u64 addr, bool shared, int nr, u32 bitset)
 	if (err)
 		return err;
 	b = bucket_of(&key);
-	smp_mb(); /* the caller's store to the word, before the look at the list */
-	if (!list_empty(&b->waiters)) {
-		spin_lock(&b->lock);
-		woken = wake_matching(b, &key, MAX(nr, 1), bitset);
-		spin_unlock(&b->lock);
-	}
+	/* No look at the list without the lock: a waiter that has read the word but is not queued yet
+	 * would be missed, and sleep for good. */
+	spin_lock(&b->lock);
+	woken = wake_matching(b, &key, MAX(nr, 1), bitset);
+	spin_unlock(&b->lock);
 	futex_key_put(&key);
 	return woken;
 }
