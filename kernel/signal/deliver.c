@@ -79,11 +79,14 @@ static NO_THREAD_SAFETY enum verdict signal_next_locked(struct process *p,
 			continue;
 		if (!sig_in(d->sig, SIG_STOP_MASK))
 			return SIG_DIE;
+		current->jobctl |= JOBCTL_STOP_DEQUEUED;
 		spin_unlock_irq(&p->siglock);
 		if (stop_is_pointless(p, d->sig))
 			return SIG_AGAIN;
 		spin_lock_irq(&p->siglock);
-		/* A SIGCONT or SIGKILL that came meanwhile has been seen to by its sender. */
+		/* A SIGCONT that came meanwhile found no stop to cancel but this mark. */
+		if (!(current->jobctl & JOBCTL_STOP_DEQUEUED))
+			continue;
 		if (signal_stop_locked(d->sig))
 			return SIG_AGAIN;
 	}

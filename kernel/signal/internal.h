@@ -12,6 +12,7 @@
 
 /* task->jobctl */
 #define JOBCTL_STOP_PENDING BIT(0) /* counted in nr_to_stop; must stop before user mode */
+#define JOBCTL_STOP_DEQUEUED BIT(1) /* has taken a stop signal; SIGCONT revokes it */
 
 #define SIG_STOP_MASK (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 /* Default action: nothing. */

@@ -68,7 +68,7 @@ void signal_continue_locked(struct process *p)
 	p->nr_to_stop = 0;
 	p->stop_signal = 0;
 	list_for_each(t, &p->threads, thread_node) {
-		t->jobctl &= ~(u32)JOBCTL_STOP_PENDING;
+		t->jobctl &= ~(u32)(JOBCTL_STOP_PENDING | JOBCTL_STOP_DEQUEUED);
 		sched_wake(t, TASK_STOPPED);
 	}
 }
