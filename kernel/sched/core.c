@@ -420,10 +420,15 @@ void sched_yield(void)
 	schedule();
 }
 
+/*
+ * Interrupts go off first: whoever sees a task that is dead and on no CPU frees its stack
+ * (task_release_stack), so a dead task must not be preempted on its way out.
+ */
 __noreturn void sched_exit(void)
 {
+	arch_irq_disable();
 	WRITE_ONCE(current->state, TASK_DEAD);
-	schedule();
+	schedule_once(false);
 	panic("a dead task runs");
 }
 
