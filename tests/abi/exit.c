@@ -121,8 +121,9 @@ TEST(exit_clears_and_wakes_child_tid)
 	CHECK_OK(clone((int (*)(void *))(void *)exit_thread, stack + sizeof(stack),
 		       0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x200000 | 0x1000000 /* VM|FS|FILES|
 		       SIGHAND|THREAD|CHILD_CLEARTID|CHILD_SETTID */, NULL, NULL, NULL, &tid));
-	while (tid)
-		syscall(SYS_futex, &tid, 0 /* FUTEX_WAIT */, tid, NULL);
+	/* One look decides both: waiting for a 0 that is there already would never end. */
+	for (int seen; (seen = tid) != 0;)
+		syscall(SYS_futex, &tid, 0 /* FUTEX_WAIT */, seen, NULL);
 }
 
 TEST(set_tid_address_returns_the_tid)
