@@ -7,7 +7,7 @@
 
 B ?= build
 TEST_CC ?= musl-gcc
-TEST_SETS := abi boundary regress stress open
+TEST_SETS := abi boundary regress stress
 TEST_OUT := $(B)/tests
 TEST_UAPI := $(B)/uapi
 TEST_CFLAGS = -std=gnu11 -O2 -g0 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-strict-aliasing \
