@@ -72,7 +72,7 @@ static int xattr_set(const struct path *p, const char *name, const void *value, 
 	rwsem_write_lock(&i->lock);
 	err = xattr_permission(i, name, MAY_WRITE);
 	if (!err)
-		err = i->ops && i->ops->setxattr ? i->ops->setxattr(i, name, value, size, flags)
+		err = i->ops && i->ops->setxattr ? i->ops->setxattr(p->dentry, name, value, size, flags)
 						 : -EOPNOTSUPP;
 	rwsem_write_unlock(&i->lock);
 	return err;
@@ -95,7 +95,7 @@ static long xattr_get(const struct path *p, const char *name, struct user_bytes 
 			return -ENOMEM;
 	}
 	rwsem_read_lock(&i->lock);
-	ret = i->ops->getxattr(i, name, buf, size);
+	ret = i->ops->getxattr(p->dentry, name, buf, size);
 	rwsem_read_unlock(&i->lock);
 	if (ret > 0 && size && user_write_bytes(value, buf, (size_t)ret))
 		ret = -EFAULT;
@@ -123,15 +123,16 @@ static ssize_t hide_names(char *list, ssize_t len)
 }
 
 /* The whole list in a buffer of the call's own, so that hiding works for a length query as well. */
-static ssize_t xattr_list_all(struct inode *i, char **out)
+static ssize_t xattr_list_all(struct dentry *d, char **out)
 {
+	struct inode *i = d->inode;
 	ssize_t len;
 	char *buf = kvmalloc(XATTR_LIST_MAX, GFP_KERNEL);
 
 	if (!buf)
 		return -ENOMEM;
 	rwsem_read_lock(&i->lock);
-	len = i->ops->listxattr(i, buf, XATTR_LIST_MAX);
+	len = i->ops->listxattr(d, buf, XATTR_LIST_MAX);
 	rwsem_read_unlock(&i->lock);
 	if (len < 0) {
 		kvfree(buf);
@@ -149,7 +150,7 @@ static long xattr_list(const struct path *p, struct user_bytes list, u64 size)
 
 	if (!i->ops || !i->ops->listxattr)
 		return 0;
-	len = xattr_list_all(i, &buf);
+	len = xattr_list_all(p->dentry, &buf);
 	if (len < 0)
 		return len;
 	if (size && (u64)len > size)

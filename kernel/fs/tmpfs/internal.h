@@ -53,7 +53,7 @@ extern const struct inode_ops tmpfs_dir_ops;
 extern const struct file_ops tmpfs_dir_fops, tmpfs_file_fops;
 
 /* xattr.c; inode lock held. */
-ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *value, size_t size);
-int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t size, int flags);
-ssize_t tmpfs_listxattr(struct inode *i, char *list, size_t size);
+ssize_t tmpfs_getxattr(struct dentry *d, const char *name, void *value, size_t size);
+int tmpfs_setxattr(struct dentry *d, const char *name, const void *value, size_t size, int flags);
+ssize_t tmpfs_listxattr(struct dentry *d, char *list, size_t size);
 void tmpfs_xattrs_free(struct inode *i);

@@ -63,8 +63,9 @@ void tmpfs_xattrs_free(struct inode *i)
 		entry_drop(i, list_first(&n->xattrs, struct xattr_entry, node));
 }
 
-ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *value, size_t size)
+ssize_t tmpfs_getxattr(struct dentry *d, const char *name, void *value, size_t size)
 {
+	const struct inode *i = d->inode;
 	const struct xattr_entry *e = find(i, name);
 	int err = name_check(i, name);
 
@@ -131,8 +132,9 @@ static int entry_replace(struct inode *i, const char *name, const void *value, s
 	return err;
 }
 
-int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t size, int flags)
+int tmpfs_setxattr(struct dentry *d, const char *name, const void *value, size_t size, int flags)
 {
+	struct inode *i = d->inode;
 	struct xattr_entry *old = find(i, name);
 	int err = name_check(i, name);
 
@@ -151,9 +153,9 @@ int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t 
 	return err;
 }
 
-ssize_t tmpfs_listxattr(struct inode *i, char *list, size_t size)
+ssize_t tmpfs_listxattr(struct dentry *d, char *list, size_t size)
 {
-	struct tmpfs_node *n = i->private;
+	struct tmpfs_node *n = d->inode->private;
 	const struct xattr_entry *e;
 	size_t used = 0;
 

@@ -82,9 +82,11 @@ struct inode_ops {
 	int (*permission)(struct inode *inode, u32 mask);
 	int (*getattr)(const struct path *p, struct kstat *st);
 	int (*setattr)(struct dentry *d, struct iattr *attr); /* inode locked */
-	ssize_t (*getxattr)(struct inode *i, const char *name, void *value, size_t size);
-	int (*setxattr)(struct inode *i, const char *name, const void *value, size_t size, int flags);
-	ssize_t (*listxattr)(struct inode *i, char *list, size_t size);
+	/* inode locked (shared; exclusively for setxattr, whose value is NULL to remove). size 0: only
+	 * the length is wanted. */
+	ssize_t (*getxattr)(struct dentry *d, const char *name, void *value, size_t size);
+	int (*setxattr)(struct dentry *d, const char *name, const void *value, size_t size, int flags);
+	ssize_t (*listxattr)(struct dentry *d, char *list, size_t size);
 };
 
 struct inode {
