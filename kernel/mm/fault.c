@@ -91,7 +91,7 @@ static void release_replaced(struct mm *mm, struct vma *v, struct page *old)
 {
 	if (old == zero_page)
 		return;
-	if (!(v->flags & VMA_SPECIAL))
+	if (vma_counts_page(v, old))
 		rss_add(mm, old, -1);
 	page_put(old);
 }

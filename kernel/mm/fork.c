@@ -19,7 +19,7 @@ struct copy {
 };
 
 /* One entry. Both page-table locks held. */
-static void copy_entry(struct copy *c, struct pte *src, struct pte *dst)
+static void copy_entry(struct copy *c, const struct vma *v, struct pte *src, struct pte *dst)
 {
 	struct pte e = pte_get(src);
 	struct page *p;
@@ -34,13 +34,14 @@ static void copy_entry(struct copy *c, struct pte *src, struct pte *dst)
 	}
 	if (p != zero_page) {
 		page_get(p);
-		rss_add(c->to, p, 1);
+		if (vma_counts_page(v, p))
+			rss_add(c->to, p, 1);
 	}
 	pte_set(dst, e);
 }
 
 /* The part of one leaf table. */
-static int copy_leaf(struct copy *c, struct pte *src, u64 addr, u64 end)
+static int copy_leaf(struct copy *c, const struct vma *v, struct pte *src, u64 addr, u64 end)
 {
 	struct pte *dst = pt_make(c->to, addr);
 
@@ -49,7 +50,7 @@ static int copy_leaf(struct copy *c, struct pte *src, u64 addr, u64 end)
 	spin_lock(&c->from->page_table_lock);
 	spin_lock_nested(&c->to->page_table_lock); /* parent before child */
 	for (; addr < end; addr += PAGE_SIZE)
-		copy_entry(c, src++, dst++);
+		copy_entry(c, v, src++, dst++);
 	spin_unlock(&c->to->page_table_lock);
 	spin_unlock(&c->from->page_table_lock);
 	return 0;
@@ -64,7 +65,7 @@ static int copy_pages(struct copy *c, const struct vma *v)
 		struct pte *src = pt_lookup(c->from, addr);
 
 		if (src) {
-			int err = copy_leaf(c, src, addr, end);
+			int err = copy_leaf(c, v, src, addr, end);
 
 			if (err)
 				return err;

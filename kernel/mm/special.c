@@ -86,6 +86,16 @@ static int enter_area(struct mm *mm, struct vma *v)
 	return err;
 }
 
+int mm_find_room(struct mm *mm, u64 hint, u64 len, u64 *addr)
+{
+	int err;
+
+	rwsem_read_lock(&mm->mmap_lock);
+	err = mm_unmapped_area(mm, hint, len, 0, addr);
+	rwsem_read_unlock(&mm->mmap_lock);
+	return err;
+}
+
 int mm_map_special(struct mm *mm, u64 addr, u64 len, u32 vma_flags, struct page **pages,
 		   const char *name)
 {
@@ -95,7 +105,7 @@ int mm_map_special(struct mm *mm, u64 addr, u64 len, u32 vma_flags, struct page 
 		return -ENOMEM;
 	v->start = addr;
 	v->end = addr + ALIGN_UP(len, PAGE_SIZE);
-	v->flags = vma_flags | VMA_SPECIAL | VMA_MAYREAD | VMA_MAYEXEC | VMA_DONTDUMP;
+	v->flags = vma_flags | VMA_SPECIAL;
 	v->private = special_create(pages, vma_pages(v), name);
 	if (!v->private) {
 		vma_free(v);

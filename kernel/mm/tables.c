@@ -126,7 +126,7 @@ static void zap_entry(struct zap *z, struct vma *v, struct pte *ptep, struct pte
 	e = pte_xchg(ptep, (struct pte){0});
 	if (p == zero_page)
 		return;
-	if (!(v->flags & VMA_SPECIAL)) {
+	if (vma_counts_page(v, p)) {
 		rss_add(z->mm, p, -1);
 		if (pte_dirty(e) && !page_test(p, PG_ANON) && !page_test(p, PG_DIRTY))
 			page_set(p, PG_DIRTY);

@@ -61,6 +61,12 @@ static inline unsigned int vma_prot(const struct vma *v)
 	return (v->flags & (VMA_READ | VMA_WRITE | VMA_EXEC)) | PTE_USER;
 }
 
+/* Is p part of the resident set? The kernel's own pages are not; a private copy of one is. */
+static inline bool vma_counts_page(const struct vma *v, const struct page *p)
+{
+	return !(v->flags & VMA_SPECIAL) || page_test(p, PG_ANON);
+}
+
 static inline bool vma_is_private_writable(u32 flags)
 {
 	return (flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE;

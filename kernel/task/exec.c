@@ -172,6 +172,8 @@ static int exec_commit(struct exec *e, struct regs *regs)
 	exec_reset_task(e);
 	err = exec_elf_map(e);
 	if (!err)
+		err = exec_vdso_map(e);
+	if (!err)
 		err = exec_stack_fill(e, &sp);
 	if (!err) {
 		exec_commit_cred(e);

@@ -53,6 +53,8 @@ void exec_args_free(struct exec_args *a);
 /* exec_stack.c: strings, auxiliary vector and pointers onto the stack of the current (new) address
  * space; the stack pointer goes to *sp. */
 int exec_stack_create(struct exec *e);
+/* Maps the vDSO into the current (new) address space; between the image and the stack's contents. */
+int exec_vdso_map(struct exec *e);
 int exec_stack_fill(struct exec *e, u64 *sp);
 
 /* exec_elf.c: reads headers and the interpreter (may fail with an errno), then maps (a failure

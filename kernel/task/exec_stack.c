@@ -4,6 +4,7 @@
  * argv, argc; the stack pointer at argc, aligned to 16.
  */
 #include <arch/cpu.h>
+#include <arch/vdso.h>
 #include <lib/string.h>
 #include <linux/auxvec.h>
 #include <linux/personality.h>
@@ -18,6 +19,7 @@
 #define STACK_EXTRA        (128ULL << 10) /* mapped below the arguments from the start */
 #define STACK_GAP_MIN      (128ULL << 20)
 #define STACK_GAP_MAX      (USER_TOP / 6 * 5)
+#define VDSO_PLACE_ALIGN   (2ULL << 20)
 #define RANDOM_BYTES       16
 #define NR_AUX             24 /* pairs at most, with the terminator */
 
@@ -72,6 +74,25 @@ int exec_stack_create(struct exec *e)
 	size = strings_bytes(&e->args) + strlen(e->name) +
 	       ((u64)e->args.argc + e->args.envc) * sizeof(u64) + STACK_EXTRA;
 	return mm_map_stack(e->mm, e->stack_top, ALIGN_UP(size, PAGE_SIZE), exec_stack);
+}
+
+/* As on Linux: above the stack, in the same 2 MiB of user space if they end behind it. */
+static u64 vdso_place(const struct exec *e, u64 len)
+{
+	u64 end = MIN(ALIGN_UP(e->stack_top + len, VDSO_PLACE_ALIGN), USER_TOP);
+
+	if (end < e->stack_top + len)
+		return e->stack_top; /* taken: it goes where mmap would put it */
+	return e->stack_top + random_u64() % (((end - len - e->stack_top) >> PAGE_SHIFT) + 1) *
+				      PAGE_SIZE;
+}
+
+int exec_vdso_map(struct exec *e)
+{
+	u64 len = arch_vdso_bytes(), addr;
+	int err = mm_find_room(current->mm, vdso_place(e, len), len, &addr);
+
+	return err ? err : arch_vdso_map(current->mm, addr);
 }
 
 static int stack_write(u64 addr, const void *data, size_t len)
@@ -135,6 +156,7 @@ static size_t fill_auxv(const struct exec *e, u64 name, u64 random, u64 platform
 	u64 *at = aux;
 
 #define AUX(key, value) (*at++ = (key), *at++ = (u64)(value))
+	AUX(AT_SYSINFO_EHDR, current->mm->vdso_base);
 	AUX(AT_HWCAP, arch_hwcap);
 	AUX(AT_PAGESZ, PAGE_SIZE);
 	AUX(AT_CLKTCK, 100);

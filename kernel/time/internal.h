@@ -8,6 +8,12 @@ u64 clock_monotonic_coarse(void);
 /* Keeps a counter that wraps folded into the clock; nothing to do for a 64-bit one. */
 void clock_start_folding(void);
 
+/* Lets CLOCK_MONOTONIC run faster by scaled_ppm / 2^16 millionths than the hardware says. */
+void clock_set_rate(s64 scaled_ppm);
+/* CLOCK_TAI minus CLOCK_REALTIME. */
+void clock_set_tai_offset(s32 seconds);
+s32 clock_tai_offset(void);
+
 /* Sleeps once, interruptible, until the monotonic time, a wake-up or a signal (-ERESTARTSYS). */
 int sleep_until(u64 deadline_ns) __must_check;
 

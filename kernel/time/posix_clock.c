@@ -1,18 +1,16 @@
 /*
  * Reading and setting clocks: clock_gettime, clock_settime, clock_getres, gettimeofday,
- * settimeofday, time. BOOTTIME and MONOTONIC_RAW equal MONOTONIC because the machine never suspends
- * and the rate is never adjusted; TAI equals REALTIME because no leap-second offset is set. The
- * ALARM clocks answer EINVAL, as on a Linux machine without a wake-up capable RTC.
+ * settimeofday, time. BOOTTIME equals MONOTONIC because the machine never suspends. The ALARM clocks
+ * answer EINVAL, as on a Linux machine without a wake-up capable RTC.
  *
- * Process context. The kernel's time zone is guarded by nothing: two torn-free words.
+ * Process context. The kernel's time zone is guarded by nothing: two torn-free words on the page of
+ * time.
  */
 #include <lib/errno.h>
 #include <syscall/table.h>
 #include <task/task.h>
 #include <time/cpu_timer.h>
 #include "internal.h"
-
-static struct timezone system_timezone;
 
 static u64 task_clock(struct task *t, int kind)
 {
@@ -90,13 +88,13 @@ static int clock_read(int id, u64 *ns)
 		return cpu_clock_read(id, ns);
 	switch (id) {
 	case CLOCK_REALTIME:
-	case CLOCK_TAI:
-		*ns = clock_realtime();
-		return 0;
 	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_BOOTTIME:
-		*ns = clock_monotonic();
+	case CLOCK_TAI:
+		*ns = clock_monotonic() + (u64)clock_offset((u32)id);
+		return 0;
+	case CLOCK_MONOTONIC_RAW:
+		*ns = clock_monotonic_raw();
 		return 0;
 	case CLOCK_REALTIME_COARSE:
 		*ns = clock_monotonic_coarse() + (u64)clock_realtime_offset();
@@ -184,7 +182,7 @@ long sys_gettimeofday(struct user_timeval tv, struct user_timezone tz)
 
 	if (!user_is_null(tv) && user_write(tv, &out))
 		return -EFAULT;
-	if (!user_is_null(tz) && user_write(tz, &system_timezone))
+	if (!user_is_null(tz) && user_write(tz, &clock_user_page->timezone))
 		return -EFAULT;
 	return 0;
 }
@@ -202,7 +200,7 @@ static int settimeofday_checked(const struct timespec64 *ts, const struct timezo
 		   tz->tz_minuteswest < -TIMEZONE_MAX_MINUTES))
 		return -EINVAL;
 	if (tz)
-		system_timezone = *tz;
+		clock_user_page->timezone = *tz;
 	return ts ? realtime_set_checked(ts) : 0;
 }
 

@@ -44,7 +44,7 @@ static long sleep_interrupted(u64 deadline_ns, struct user_timespec rem)
 
 static long sleep_relative(u64 deadline_ns, struct user_timespec rem)
 {
-	if (!clock_sleep_until(false, deadline_ns))
+	if (!clock_sleep_until(CLOCK_MONOTONIC, deadline_ns))
 		return 0;
 	return sleep_interrupted(deadline_ns, rem);
 }
@@ -159,6 +159,6 @@ long sys_clock_nanosleep(u32 clock, u32 flags, struct user_timespec req, struct 
 		return cpu_clock_nanosleep(id, absolute, ns, rem);
 	if (!absolute) /* on every clock: setting the time does not change a duration */
 		return sleep_relative(deadline_after(ns), rem);
-	err = clock_sleep_until(id == CLOCK_REALTIME || id == CLOCK_TAI, ns);
+	err = clock_sleep_until((u32)id, ns);
 	return err ? -ERESTARTNOHAND : 0;
 }

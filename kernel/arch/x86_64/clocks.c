@@ -196,9 +196,9 @@ static void find_hpet(u64 pa)
 }
 
 static void register_source(struct clocksource *cs, const char *name, u32 rating, u64 mask, u64 hz,
-			    u64 (*read)(void))
+			    u64 (*read)(void), enum clock_counter user)
 {
-	*cs = (struct clocksource){name, rating, mask, hz, read};
+	*cs = (struct clocksource){name, rating, mask, hz, read, user};
 	clocksource_register(cs);
 }
 
@@ -207,6 +207,7 @@ void arch_clocks_init(void)
 	static struct clocksource tsc_source, hpet_source, pm_source;
 	const struct acpi_platform *p = acpi_platform();
 
+	clock_user_page->has_rdpid = cpu_has(CPU_RDPID);
 	find_hpet(p->hpet);
 	pm_port = p->pm_timer_port;
 	kvmclock_init();
@@ -217,10 +218,12 @@ void arch_clocks_init(void)
 		panic("no way to find the frequency of the time-stamp counter");
 	pr_info("clocks: TSC %llu kHz%s, local APIC %llu kHz\n", tsc_hz / 1000,
 		tsc_is_stable ? "" : " (not stable)", lapic_hz / 1000);
-	register_source(&tsc_source, "tsc", tsc_is_stable ? 300 : 150, U64_MAX, tsc_hz, read_tsc);
+	register_source(&tsc_source, "tsc", tsc_is_stable ? 300 : 150, U64_MAX, tsc_hz, read_tsc,
+			cpu_has(CPU_RDTSCP) ? CLOCK_COUNTER_RDTSCP : CLOCK_COUNTER_RDTSC);
 	if (hpet)
-		register_source(&hpet_source, "hpet", 200, U32_MAX, hpet_hz, read_hpet);
+		register_source(&hpet_source, "hpet", 200, U32_MAX, hpet_hz, read_hpet,
+				CLOCK_COUNTER_SYSCALL);
 	if (pm_port)
 		register_source(&pm_source, "acpi_pm", 100, p->pm_timer_32bit ? U32_MAX : 0xffffff,
-				PM_TIMER_HZ, read_pm_timer);
+				PM_TIMER_HZ, read_pm_timer, CLOCK_COUNTER_SYSCALL);
 }

@@ -2,6 +2,7 @@
  * Descriptor table and task-state segment of each CPU, in its per-CPU area. The layout never
  * changes after gdt_cpu_init but for the TLS slots and TSS.rsp0, which the context switch writes.
  */
+#include <x86/cpuid.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
 #include <x86/msr.h>
@@ -68,6 +69,9 @@ void gdt_cpu_init(u32 cpu, const uptr ist_tops[NR_IST])
 	}
 	tss->io_bitmap = sizeof(struct tss);
 	set_tss_descriptor(gdt, (uptr)tss);
+	/* For user mode's getcpu, in two ways. */
 	gdt[CPU_NUMBER_SEL / 8] = cpu_number_descriptor(cpu);
+	if (cpu_has(CPU_RDTSCP) || cpu_has(CPU_RDPID))
+		wrmsr(MSR_TSC_AUX, cpu);
 	load_table(gdt);
 }

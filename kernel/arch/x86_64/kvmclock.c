@@ -1,11 +1,11 @@
 /*
- * KVM's paravirtual clock: the hypervisor keeps a page of scale and offset for each CPU's TSC and
- * changes it between two odd/even versions. Used only when the hypervisor says that the result is
- * monotonic across CPUs.
+ * KVM's paravirtual clock: the hypervisor keeps scale and offset of each CPU's TSC in memory and
+ * changes them between two odd/even versions. Used only when the hypervisor says that the result is
+ * monotonic across CPUs. User mode reads CPU 0's through the vDSO.
  */
 #include <arch/mmu.h>
 #include <arch/irq.h>
-#include <arch/percpu.h>
+#include <arch/cpu.h>
 #include <lib/atomic.h>
 #include <lib/string.h>
 #include <time/clock.h>
@@ -17,32 +17,22 @@
 #define KVM_FEATURE_CLOCKSOURCE2 BIT(3)
 #define KVM_FEATURE_STABLE       BIT(24)
 
-struct time_page {
-	u32 version, pad0;
-	u64 tsc, system_ns;
-	u32 mult;
-	s8 shift;
-	u8 flags, pad[2];
-};
-
-static DEFINE_PER_CPU(struct time_page, time_page) __aligned(64);
+/* Alone on its page: the vDSO sees it. */
+static struct kvmclock_time cpu_time[MAX_CPUS] __section(".bss.page_aligned") __aligned(PAGE_SIZE);
+static_assert(sizeof(cpu_time) == PAGE_SIZE, "nothing else on the page");
 static bool in_use __ro_after_init;
+
+const void *kvmclock_user_page(void)
+{
+	return in_use ? cpu_time : NULL;
+}
 
 static u64 kvmclock_read(void)
 {
-	u64 flags = arch_irq_save(); /* one CPU's page */
-	const volatile struct time_page *p = this_cpu_ptr(time_page);
-	u64 delta, ns;
-	u32 version;
+	u64 flags = arch_irq_save(); /* one CPU's structure */
+	u64 ns;
 
-	do {
-		version = p->version;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		delta = rdtsc_ordered() - p->tsc;
-		delta = p->shift >= 0 ? delta << p->shift : delta >> -p->shift;
-		ns = p->system_ns + (u64)((unsigned __int128)delta * p->mult >> 32);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while ((version & 1) || version != p->version);
+	(void)kvmclock_time_read(&cpu_time[smp_processor_id()], &ns);
 	arch_irq_restore(flags);
 	return ns;
 }
@@ -50,12 +40,13 @@ static u64 kvmclock_read(void)
 void kvmclock_cpu_init(void)
 {
 	if (in_use)
-		wrmsr(MSR_KVM_SYSTEM_TIME, kernel_paddr(this_cpu_ptr(time_page)).v | 1);
+		wrmsr(MSR_KVM_SYSTEM_TIME, kernel_paddr(&cpu_time[smp_processor_id()]).v | 1);
 }
 
 void kvmclock_init(void)
 {
-	static struct clocksource source = {"kvm-clock", 400, U64_MAX, NSEC_PER_SEC, kvmclock_read};
+	static struct clocksource source = {"kvm-clock", 400, U64_MAX, NSEC_PER_SEC, kvmclock_read,
+					    CLOCK_COUNTER_PVCLOCK};
 	char hv[13];
 	u32 max, features;
 

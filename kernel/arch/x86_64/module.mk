@@ -4,8 +4,28 @@ uses := lib sync sched mm task time boot dev signal syscall
 gate_srcs := entry.S gate.c traps.c switch.S context.c fpu.c signal_frame.c usercopy.c
 # Boot, paging, processors, interrupts, clocks.
 machine_srcs := pvh.S pvh_info.c early.c gdt.c cpu.c cpuinfo.c setup.c paging.c tlb.c lapic.c ioapic.c irq.c \
-	smp.c string.S trampoline.S clocks.c kvmclock.c timer.c rtc.c power.c backtrace.c
+	smp.c string.S trampoline.S clocks.c kvmclock.c timer.c rtc.c power.c backtrace.c \
+	vdso.c vdso_image.S
 srcs := $(gate_srcs) $(machine_srcs)
 ktests := test/paging.c test/smp.c
 NOSAN_OBJS += arch/x86_64/pvh_info
 $(eval $(register_module))
+
+# The vDSO is user-mode code: none of the kernel's flags, and linked on its own.
+VDSO := $(K)/vdso/vdso.so
+VDSO_CFLAGS := -std=gnu11 -O2 -ffreestanding -nostdinc -fPIC -fvisibility=hidden -fno-common \
+	-fno-strict-aliasing -fno-stack-protector -fomit-frame-pointer -fcf-protection=none \
+	-fasynchronous-unwind-tables -mgeneral-regs-only -mtune=generic -Wall -Wextra -Werror \
+	-Wno-unused-parameter
+VDSO_LDFLAGS := -nostdlib -shared -Wl,-soname,linux-vdso.so.1,--hash-style=both,-Bsymbolic \
+	-Wl,--eh-frame-hdr,--build-id=sha1,-z,max-page-size=4096,-z,noexecstack,-z,text,-z,norelro,-s
+$(K)/vdso/vdso.o: kernel/arch/x86_64/vdso/vdso.c $(UAPI)/.made $(KFLAGS_STAMP)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(VDSO_CFLAGS) $(KINCLUDES) -MMD -MP -c -o $@ $<
+$(VDSO): $(K)/vdso/vdso.o kernel/arch/x86_64/vdso/vdso.lds
+	$(call say,LD,$@)
+	$(Q)gcc $(VDSO_LDFLAGS) -Wl,-T,kernel/arch/x86_64/vdso/vdso.lds -o $@ $<
+$(K)/kernel/arch/x86_64/vdso_image.o: KDEFS += -DVDSO_IMAGE='"$(VDSO)"'
+$(K)/kernel/arch/x86_64/vdso_image.o: $(VDSO)
+-include $(K)/vdso/vdso.d

@@ -111,7 +111,13 @@ int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
 int mm_map_stack(struct mm *mm, u64 top, u64 size, bool executable) __must_check;
 /* Establishes the heap: brk starts at addr. */
 void mm_set_brk(struct mm *mm, u64 addr);
-/* Kernel-provided pages (vDSO): area with the given pages, never written by the user. */
+/*
+ * A place for an area of len bytes: at the hint if that is free, else where mmap would put it. The
+ * caller is the only one who maps anything (exec). 0 or -ENOMEM.
+ */
+int mm_find_room(struct mm *mm, u64 hint, u64 len, u64 *addr) __must_check;
+/* Kernel-provided pages (vDSO): an area with the given pages, to which writes go to private copies.
+ * vma_flags are complete but for VMA_SPECIAL; the pages are never freed. */
 int mm_map_special(struct mm *mm, u64 addr, u64 len, u32 vma_flags, struct page **pages,
 		   const char *name) __must_check;
 

@@ -54,6 +54,7 @@ enum lock_rank {
 	LOCK_RANK_TASK_PI,       /* task: wake-ups, scheduling parameters; interrupts disabled */
 	LOCK_RANK_RUN_QUEUE,     /* interrupts disabled */
 	LOCK_RANK_TIMER,         /* per-CPU timer queues; interrupts disabled */
+	LOCK_RANK_CLOCK,         /* time: the page of time; interrupts disabled */
 	LOCK_RANK_RCU,
 	LOCK_RANK_VMALLOC,
 	LOCK_RANK_SLAB,

@@ -4,6 +4,7 @@
 #include <lib/types.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
+#include <time/clock_page.h>
 
 struct timespec64 {
 	s64 tv_sec;
@@ -17,26 +18,33 @@ struct clocksource {
 	u64 mask;                /* counter width: all ones below a power of two */
 	u64 freq_hz;
 	u64 (*read)(void);       /* any context, any CPU */
+	enum clock_counter user; /* how user mode reads it */
 };
 void clocksource_register(struct clocksource *cs);
 /* Picks the best source and starts time at zero. After arch_clocks_init. */
 void clock_init(void);
 
 u64 clock_monotonic(void);       /* since boot */
+u64 clock_monotonic_raw(void);   /* the same, but never slewed */
 u64 clock_realtime(void);        /* since 1970 */
 s64 clock_realtime_offset(void); /* realtime - monotonic */
 void clock_set_realtime(u64 ns); /* settimeofday, clock_settime: wakes timers on CLOCK_REALTIME */
 /* Coarse seconds for inode times: current real time, cut to the clock tick as Linux does. */
 struct timespec64 clock_inode_time(void);
 
-/* The step of the COARSE clocks and of inode times. */
-#define CLOCK_COARSE_NS (4 * NSEC_PER_MSEC)
+/* The page of time, alone on a page of the image: for mapping it into processes. */
+extern struct clock_page *const clock_user_page;
+
+/* Clock id (fixed, < CLOCK_PAGE_IDS, not RAW) minus CLOCK_MONOTONIC; and the monotonic time at which
+ * it will show ns, if nobody sets it. */
+s64 clock_offset(u32 id);
+u64 clock_to_monotonic(u32 id, u64 ns);
 
 /*
- * Sleeps (interruptible) until the absolute time on CLOCK_MONOTONIC, or on CLOCK_REALTIME with every
- * setting of the clock obeyed. 0 or -ERESTARTSYS. Process context.
+ * Sleeps (interruptible) until the absolute time on the clock (as above), obeying every setting of
+ * it meanwhile. 0 or -ERESTARTSYS. Process context.
  */
-int clock_sleep_until(bool realtime, u64 deadline_ns) __must_check;
+int clock_sleep_until(u32 id, u64 deadline_ns) __must_check;
 /* The current source's name, for /sys and the boot log. */
 const char *clock_source_name(void);
 
