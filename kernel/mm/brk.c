@@ -29,7 +29,7 @@ static bool heap_grow(struct mm *mm, u64 start, u64 end)
 	    !vma_gap_lowest(mm, start, end + PAGE_SIZE, end + PAGE_SIZE - start, &place))
 		return false;
 	if (!mm_may_expand(mm, flags, pages) || mm_may_lock(mm, flags, pages) ||
-	    mm->nr_vmas > MAX_MAP_COUNT || commit_charge(mm, pages))
+	    mm->nr_vmas > READ_ONCE(max_map_count) || commit_charge(mm, pages))
 		return false;
 	prev = next ? vma_prev(next) : rb_entry_or_null(rb_last(&mm->vmas), struct vma, node);
 	if (prev && prev->end == start && prev->flags == flags && !prev->file && !prev->ops) {

@@ -124,7 +124,7 @@ static int request_flags(struct request *r)
 	}
 	if (mm_may_lock(r->mm, r->vma_flags, r->len >> PAGE_SHIFT))
 		return -EAGAIN;
-	if (r->flags & MAP_NORESERVE)
+	if ((r->flags & MAP_NORESERVE) && READ_ONCE(overcommit_memory) != OVERCOMMIT_NEVER)
 		r->vma_flags |= VMA_NORESERVE;
 	return r->file ? file_flags(r) : anon_flags(r);
 }
@@ -204,7 +204,8 @@ static int commit_area(struct request *r)
 	if (vma_is_accountable(r->vma_flags)) {
 		charge = pages;
 		r->vma_flags |= VMA_ACCOUNT;
-	} else if (!r->file && !(r->vma_flags & VMA_NORESERVE) && pages > buddy_total_pages()) {
+	} else if (!r->file && !(r->vma_flags & VMA_NORESERVE) && pages > buddy_total_pages() &&
+		   READ_ONCE(overcommit_memory) != OVERCOMMIT_ALWAYS) {
 		return -ENOMEM;
 	}
 	err = charge ? commit_charge(mm, charge) : 0;
@@ -229,7 +230,7 @@ static int map_locked(struct request *r)
 {
 	int err;
 
-	if (r->mm->nr_vmas > MAX_MAP_COUNT)
+	if (r->mm->nr_vmas > READ_ONCE(max_map_count))
 		return -ENOMEM;
 	err = mm_unmapped_area(r->mm, r->addr, r->len, r->flags, &r->addr);
 	if (err)
@@ -359,7 +360,7 @@ int unmap_locked(struct mm *mm, u64 start, u64 end)
 	first = vma_find_overlap(mm, start, end);
 	if (!first)
 		return 0;
-	if (first->start < start && first->end > end && mm->nr_vmas >= MAX_MAP_COUNT)
+	if (first->start < start && first->end > end && mm->nr_vmas >= READ_ONCE(max_map_count))
 		return -ENOMEM;
 	err = vma_split_at(mm, start);
 	if (!err)

@@ -87,7 +87,7 @@ static int move_area(struct remap *r, struct vma *v)
 	struct vma *copy;
 	int err;
 
-	if (mm->nr_vmas >= MAX_MAP_COUNT - 3)
+	if (mm->nr_vmas >= READ_ONCE(max_map_count) - 3)
 		return -ENOMEM;
 	if (v->flags & VMA_ACCOUNT) {
 		err = commit_charge(mm, new_pages);
@@ -150,7 +150,7 @@ static int remap_to(struct remap *r, struct vma *v)
 		return -EINVAL;
 	if (r->addr + r->old_len > hint && hint + r->new_len > r->addr)
 		return -EINVAL;
-	if (r->mm->nr_vmas + 2 >= MAX_MAP_COUNT - 3)
+	if (r->mm->nr_vmas + 2 >= READ_ONCE(max_map_count) - 3)
 		return -ENOMEM;
 	if (r->flags & MREMAP_FIXED) {
 		err = mm_unmapped_area(r->mm, hint, r->new_len, MAP_FIXED, &r->new_addr);

@@ -256,7 +256,7 @@ int vma_split_at(struct mm *mm, u64 addr)
 		return 0;
 	if (v->flags & VMA_SPECIAL)
 		return -EINVAL;
-	if (mm->nr_vmas >= MAX_MAP_COUNT)
+	if (mm->nr_vmas >= READ_ONCE(max_map_count))
 		return -ENOMEM;
 	return vma_split(v, addr) ? 0 : -ENOMEM;
 }

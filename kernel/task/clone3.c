@@ -43,7 +43,7 @@ static int clone3_read_set_tid(const struct clone_args *a, s32 *tid)
 	err = user_read(tid, user_handle(int, a->set_tid));
 	if (err)
 		return err;
-	if (*tid < 1 || *tid >= pid_max)
+	if (*tid < 1 || *tid >= READ_ONCE(pid_max))
 		return -EINVAL;
 	return capable(CAP_SYS_ADMIN) || capable(CAP_CHECKPOINT_RESTORE) ? 0 : -EPERM;
 }

@@ -10,6 +10,7 @@
 #include <mm/slab.h>
 #include <task/random.h>
 #include <vfs/file.h>
+#include <task/exec.h>
 #include "exec.h"
 
 /* Position-independent programs go to two thirds of user space, away from what mmap hands out. */
@@ -211,7 +212,7 @@ static void note_layout(struct exec *e, const struct elf64_phdr *ph)
 	if (e->image.type == ET_DYN && !e->interp_file)
 		brk = ELF_DYN_BASE;
 	brk = ALIGN_UP(brk, PAGE_SIZE);
-	if (exec_randomizes())
+	if (exec_randomizes() && READ_ONCE(randomize_va_space) > 1)
 		brk += random_u64() % BRK_PAGES * PAGE_SIZE;
 	mm_set_brk(mm, brk);
 }

@@ -11,6 +11,7 @@
 #include <mm/layout.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
+#include <task/exec.h>
 #include <task/random.h>
 #include "exec.h"
 
@@ -23,9 +24,11 @@
 #define RANDOM_BYTES       16
 #define NR_AUX             24 /* pairs at most, with the terminator */
 
+u32 randomize_va_space = 2;
+
 bool exec_randomizes(void)
 {
-	return !(current->personality & ADDR_NO_RANDOMIZE);
+	return READ_ONCE(randomize_va_space) && !(current->personality & ADDR_NO_RANDOMIZE);
 }
 
 /* All strings with their NULs. */

@@ -55,7 +55,7 @@ static int clone_check_limits(void)
 {
 	u64 limit = rlimit(RLIMIT_NPROC);
 
-	if ((u32)atomic_read(&nr_tasks) >= max_tasks)
+	if ((u32)atomic_read(&nr_tasks) >= READ_ONCE(max_tasks))
 		return -EAGAIN;
 	if ((u64)atomic_read(&current->cred->user->nr_tasks) >= limit && current->cred->uid != 0 &&
 	    !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN))

@@ -2,6 +2,7 @@ module := task
 uses := lib arch boot sync sched mm vfs signal syscall time ipc uapi
 srcs := task.c user.c cred.c pid.c fork.c clone3.c work.c mm_release.c exit.c rusage.c wait.c \
 	exec.c exec_args.c exec_script.c exec_cred.c exec_threads.c exec_elf.c exec_stack.c \
+	core_pattern.c \
 	random.c ids.c setid.c groups.c caps.c session.c rlimit.c uts.c sysinfo.c reboot.c prctl.c \
 	kthread.c unshare.c init.c
 ktests := test/ids.c

@@ -30,10 +30,12 @@ static struct pid_entry *pid_entry_create(void)
 /* Cyclic search; 0 or -EAGAIN. */
 static int pid_pick_locked(u64 *nr)
 {
+	u64 last = (u64)READ_ONCE(pid_max) - 1;
+
 	ASSERT_HELD(&pid_lock);
-	if (!xa_find_free(&pid_table, (u64)last_pid + 1, (u64)pid_max - 1, nr))
+	if ((u64)last_pid < last && !xa_find_free(&pid_table, (u64)last_pid + 1, last, nr))
 		return 0;
-	return xa_find_free(&pid_table, PID_RESERVED, (u64)pid_max - 1, nr) ? -EAGAIN : 0;
+	return xa_find_free(&pid_table, PID_RESERVED, last, nr) ? -EAGAIN : 0;
 }
 
 static int pid_insert_locked(u64 nr, struct pid_entry *p)
@@ -111,7 +113,7 @@ struct task *pid_next_task(s32 *nr)
 	u64 index = *nr < 1 ? 1 : (u64)*nr;
 	struct pid_entry *p;
 
-	for (; (p = xa_find(&pid_table, &index, (u64)pid_max - 1)); index++) {
+	for (; (p = xa_find(&pid_table, &index, PID_LIMIT - 1)); index++) {
 		struct task *t = rcu_dereference(p->task);
 
 		if (t) {

@@ -2,9 +2,8 @@
 #include <mm/page.h>
 #include <syscall/table.h>
 #include <time/cpu_timer.h>
+#include <vfs/file.h>
 #include "internal.h"
-
-#define NOFILE_MAX 1048576ULL /* more than this no one may allow */
 
 u32 max_tasks;
 
@@ -34,7 +33,7 @@ static int rlimit_check(u32 which, const struct rlimit64 *new)
 {
 	if (new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (which == RLIMIT_NOFILE && new->rlim_max > NOFILE_MAX)
+	if (which == RLIMIT_NOFILE && new->rlim_max > READ_ONCE(nr_open))
 		return -EPERM;
 	return 0;
 }

@@ -25,25 +25,22 @@ void uts_get(struct new_utsname *out)
 	(void)str_copy(out->machine, arch_machine_name, sizeof(out->machine));
 }
 
-static int name_set(char *field, const char *name, size_t len)
+static void name_set(char *field, const char *name, size_t len)
 {
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
 	mutex_lock(&uts_lock);
 	memset(field, 0, __NEW_UTS_LEN + 1);
 	memcpy(field, name, len);
 	mutex_unlock(&uts_lock);
-	return 0;
 }
 
-int uts_set_nodename(const char *name)
+void uts_set_nodename(const char *name)
 {
-	return name_set(uts.nodename, name, strnlen(name, __NEW_UTS_LEN));
+	name_set(uts.nodename, name, strnlen(name, __NEW_UTS_LEN));
 }
 
-int uts_set_domainname(const char *name)
+void uts_set_domainname(const char *name)
 {
-	return name_set(uts.domainname, name, strnlen(name, __NEW_UTS_LEN));
+	name_set(uts.domainname, name, strnlen(name, __NEW_UTS_LEN));
 }
 
 static long name_set_user(char *field, struct user_bytes name, int len)
@@ -56,7 +53,9 @@ static long name_set_user(char *field, struct user_bytes name, int len)
 	if (len < 0 || len > __NEW_UTS_LEN)
 		return -EINVAL;
 	err = user_read_bytes(text, name, (size_t)len);
-	return err ? err : name_set(field, text, (size_t)len);
+	if (!err)
+		name_set(field, text, (size_t)len);
+	return err;
 }
 
 long sys_uname(struct user_utsname name)

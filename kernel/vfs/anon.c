@@ -134,10 +134,10 @@ int file_create_anon(const char *name, const struct file_ops *ops, void *private
 	err = make_path(anon_mnt, anon_inode, &anon_dentry_ops, name, &path);
 	if (err)
 		return err;
-	f = file_alloc(&path, flags);
+	err = file_alloc(&path, flags, &f);
 	path_put(&path);
-	if (!f)
-		return -ENFILE;
+	if (err)
+		return err;
 	f->ops = ops;
 	f->private = private;
 	f->mode &= FMODE_READ | FMODE_WRITE | (ops->llseek ? FMODE_SEEK : 0);

@@ -16,6 +16,8 @@
 #include <mm/slab.h>
 #include "fd_table.h"
 
+u32 nr_open = 1 << 20;
+
 static u32 nr_words(const struct fd_slots *s)
 {
 	return s->capacity / 64;
@@ -136,7 +138,7 @@ static int grow_locked(struct fd_table *t, u32 fd) REQUIRES(t->lock)
 	struct fd_slots *s, *old;
 
 	while (fd >= t->slots->capacity) {
-		if (fd >= FD_MAX)
+		if (fd >= READ_ONCE(nr_open))
 			return -EMFILE;
 		spin_unlock(&t->lock);
 		s = slots_create(capacity_for(fd));
@@ -220,7 +222,7 @@ int fd_table_unshare(void)
 
 	if (ref_read(&old->ref) == 1)
 		return 0;
-	t = fd_table_copy(old, FD_MAX);
+	t = fd_table_copy(old, FD_ALL);
 	if (!t)
 		return -ENOMEM;
 	spin_lock(&task->alloc_lock);

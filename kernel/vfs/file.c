@@ -15,6 +15,8 @@
 #include <vfs/locks.h>
 
 static struct kmem_cache *file_cache __ro_after_init;
+static struct atomic64 nr_files;
+u64 file_max = S64_MAX;
 static const struct file_ops path_only_fops = {.name = "path"};
 
 static u32 open_mode(u32 flags)
@@ -31,13 +33,40 @@ static u32 open_mode(u32 flags)
 	}
 }
 
-struct file *file_alloc(const struct path *p, u32 flags)
+u64 files_open(void)
 {
-	struct inode *inode = p->dentry->inode;
+	return (u64)atomic64_read(&nr_files);
+}
+
+/* Counts one more file. The last few are for root, as on Linux. */
+static bool file_count(void)
+{
+	if (likely((u64)atomic64_add_return(&nr_files, 1) <= READ_ONCE(file_max)) ||
+	    capable(CAP_SYS_ADMIN))
+		return true;
+	atomic64_add(&nr_files, -1);
+	return false;
+}
+
+static struct file *file_new(void)
+{
 	struct file *f = kmem_cache_alloc(file_cache, GFP_KERNEL | GFP_ZERO);
 
 	if (!f)
-		return NULL;
+		atomic64_add(&nr_files, -1);
+	return f;
+}
+
+int file_alloc(const struct path *p, u32 flags, struct file **out)
+{
+	struct inode *inode = p->dentry->inode;
+	struct file *f;
+
+	if (!file_count())
+		return -ENFILE;
+	f = *out = file_new();
+	if (!f)
+		return -ENOMEM;
 	ref_init(&f->ref);
 	f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 	mutex_init(&f->pos_lock, LOCK_RANK_FILE_POS);
@@ -50,13 +79,13 @@ struct file *file_alloc(const struct path *p, u32 flags)
 	if (flags & O_PATH) {
 		f->mode = FMODE_PATH;
 		f->ops = &path_only_fops;
-		return f;
+		return 0;
 	}
 	f->mode = open_mode(flags) | FMODE_PREAD | FMODE_SEEK;
 	if (S_ISREG(inode->mode) || S_ISDIR(inode->mode))
 		f->mode |= FMODE_ATOMIC_POS;
 	f->ops = inode->fops;
-	return f;
+	return 0;
 }
 
 static void file_free_rcu(struct rcu_head *head)
@@ -70,6 +99,7 @@ void file_free(struct file *f)
 		file_drop_write(f);
 	path_put(&f->path);
 	cred_put(f->cred);
+	atomic64_add(&nr_files, -1);
 	rcu_call(&f->rcu, file_free_rcu);
 }
 

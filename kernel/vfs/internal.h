@@ -3,6 +3,7 @@
 
 #include <task/task.h>
 #include <vfs/inode.h>
+#include <vfs/limits.h>
 
 /* May the entry be removed or renamed: permission, sticky bit, kind. dir locked exclusively. */
 int may_delete(struct inode *dir, const struct dentry *victim, bool is_dir) __must_check;
@@ -15,9 +16,6 @@ int inode_setattr_locked(struct dentry *d, struct iattr *attr) __must_check;
 void inode_accessed(const struct mount *m, struct inode *i);
 
 extern const struct file_ops chrdev_fops;
-
-/* /proc/sys/fs/protected_*: Debian's kernel defaults. */
-extern u32 protected_symlinks, protected_hardlinks, protected_fifos, protected_regular;
 
 /*
  * A change of one name: the parent is referenced and locked exclusively, the entry looked up.

@@ -177,11 +177,11 @@ static int file_truncate(struct file *f)
 static int file_open_checked(const struct path *p, const struct open_req *r, struct file **out)
 {
 	struct inode *i = p->dentry->inode;
-	struct file *f = file_alloc(p, r->flags);
-	int err = 0;
+	struct file *f;
+	int err = file_alloc(p, r->flags, &f);
 
-	if (!f)
-		return -ENOMEM;
+	if (err)
+		return err;
 	if (r->flags & O_PATH) {
 		*out = f;
 		return 0;

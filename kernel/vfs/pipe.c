@@ -30,18 +30,25 @@ static_assert(PAGE_SIZE >= PIPE_BUF, "one slot holds an atomic write");
 
 u32 pipe_max_size = 1 << 20;
 
+static u32 default_slots(void)
+{
+	u32 most = READ_ONCE(pipe_max_size) / PAGE_SIZE;
+
+	return most >= PIPE_DEFAULT_SLOTS || capable(CAP_SYS_RESOURCE) ? PIPE_DEFAULT_SLOTS : most;
+}
+
 struct pipe *pipe_alloc(void)
 {
 	struct pipe *p = kzalloc(sizeof(*p), GFP_KERNEL);
 
 	if (!p)
 		return NULL;
-	p->bufs = kmalloc_array(PIPE_DEFAULT_SLOTS, sizeof(*p->bufs), GFP_KERNEL);
+	p->nr_slots = default_slots();
+	p->bufs = kmalloc_array(p->nr_slots, sizeof(*p->bufs), GFP_KERNEL);
 	if (!p->bufs) {
 		kfree(p);
 		return NULL;
 	}
-	p->nr_slots = PIPE_DEFAULT_SLOTS;
 	mutex_init(&p->lock, LOCK_RANK_PIPE);
 	wait_queue_init(&p->read_wait);
 	wait_queue_init(&p->write_wait);
@@ -353,6 +360,11 @@ static u32 slots_for(u64 size)
 	return 1u << log2_ceil(DIV_ROUND_UP(MAX(size, PAGE_SIZE), PAGE_SIZE));
 }
 
+u32 pipe_round_size(u64 size)
+{
+	return slots_for(size) * PAGE_SIZE;
+}
+
 static long resize_locked(struct pipe *p, u32 slots)
 {
 	u32 used = p->head - p->tail;
@@ -384,7 +396,7 @@ long pipe_set_size(struct file *f, u64 size)
 	if (!slots)
 		return -EINVAL;
 	mutex_lock(&p->lock);
-	if (slots > p->nr_slots && (u64)slots * PAGE_SIZE > pipe_max_size &&
+	if (slots > p->nr_slots && (u64)slots * PAGE_SIZE > READ_ONCE(pipe_max_size) &&
 	    !capable(CAP_SYS_RESOURCE))
 		ret = -EPERM;
 	else
@@ -404,10 +416,11 @@ long pipe_get_size(struct file *f)
 
 static int open_end(const struct path *path, u32 flags, struct file **out)
 {
-	struct file *f = file_alloc(path, flags);
+	struct file *f;
+	int err = file_alloc(path, flags, &f);
 
-	if (!f)
-		return -ENFILE;
+	if (err)
+		return err;
 	f->ops = &pipe_fops;
 	file_open_nonseekable(f->inode, f);
 	*out = f;

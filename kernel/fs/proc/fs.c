@@ -248,6 +248,8 @@ static int node_permission(struct inode *i, u32 mask)
 	struct task *t;
 	bool ok;
 
+	if (p->entry->setting)
+		return proc_setting_permission(p->entry->mode, mask);
 	if (!p->entry->guarded)
 		return inode_permission_generic(i, mask);
 	t = proc_task_get(i);
@@ -273,7 +275,7 @@ static int target_open(const struct inode *i, struct proc_target *target)
 {
 	struct proc_inode *p = proc_of(i);
 
-	*target = (struct proc_target){.group = p->group, .fd = p->fd};
+	*target = (struct proc_target){.group = p->group, .fd = p->fd, .entry = p->entry};
 	if (!p->pid)
 		return 0;
 	target->task = proc_task_get(i);
@@ -420,12 +422,14 @@ static ssize_t text_write(struct file *f, struct io_iter *from, loff_t *pos)
 		return -ENOMEM;
 	err = io_copy_from(from, data, n) == n ? target_open(f->inode, &target) : -EFAULT;
 	if (!err) {
+		target.pos = *pos;
 		err = e->store(data, &target);
 		target_close(&target);
 	}
 	kfree(data);
-	if (err)
+	if (err < 0)
 		return err;
+	n = err ? (size_t)err : n;
 	*pos += (loff_t)n;
 	return (ssize_t)n;
 }

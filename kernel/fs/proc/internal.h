@@ -27,6 +27,8 @@ struct proc_target {
 	struct task *task; /* reference held meanwhile; NULL for global files */
 	bool group;        /* /proc/PID: about the process; else /proc/PID/task/TID */
 	u32 fd;
+	const struct proc_entry *entry;
+	loff_t pos;        /* store: where in the file */
 };
 
 struct proc_entry {
@@ -34,7 +36,8 @@ struct proc_entry {
 	u32 mode; /* S_IFREG, S_IFDIR or S_IFLNK and permissions */
 	/* S_IFREG: writes the contents. 0 or -errno (open or read fails with it). */
 	int (*show)(struct text *t, const struct proc_target *target);
-	/* S_IFREG, optional: takes one write; data is terminated. 0 or -errno. */
+	/* S_IFREG, optional: takes one write; data is terminated. 0: all of it; the bytes that were
+	 * taken; or -errno. */
 	int (*store)(char *data, const struct proc_target *target);
 	/* S_IFDIR: fixed children, ended by a nameless entry; may be NULL. */
 	const struct proc_entry *children;
@@ -48,6 +51,9 @@ struct proc_entry {
 	const struct file_ops *fops;
 	/* Only for those who may look into the task (ptrace_may_access's rule). */
 	bool guarded;
+	/* A setting of /proc/sys: what it is about, for show and store; judged by
+	 * proc_setting_permission. */
+	const void *setting;
 };
 
 struct proc_inode {
@@ -71,6 +77,9 @@ bool proc_parse_number(const struct qstr *q, u32 *out);
 
 extern const struct proc_entry proc_root_children[], proc_sys_children[];
 extern const struct proc_entry proc_process_entry, proc_thread_entry;
+/* The permission bits alone, by effective ids and without regard to capabilities: as Linux has it
+ * for settings. 0 or -EACCES. */
+int proc_setting_permission(u32 mode, u32 mask);
 int proc_root_lookup(struct inode *dir, struct dentry *d);
 int proc_root_list(struct inode *dir, struct dir_context *ctx, loff_t base);
 int proc_fd_lookup(struct inode *dir, struct dentry *d);

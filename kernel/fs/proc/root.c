@@ -5,6 +5,7 @@
 #include <lib/errno.h>
 #include <lib/format.h>
 #include <lib/string.h>
+#include <mm/layout.h>
 #include <mm/page.h>
 #include <sched/sched.h>
 #include <task/uts.h>
@@ -27,7 +28,7 @@ static int show_meminfo(struct text *t, const struct proc_target *target)
 
 	(void)target;
 	mem_stats(&m);
-	limit = m.total_pages / 2; /* overcommit_ratio 50, no swap */
+	limit = commit_limit();
 	available = m.free_pages + m.cached_pages - m.shmem_pages + m.slab_reclaimable_pages;
 	const struct {
 		const char *name;

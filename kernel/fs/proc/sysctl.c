@@ -1,54 +1,181 @@
 /*
- * /proc/sys: the settings that exist, with their true values. A setting is either a number behind a
- * pointer, or a text with a function; only those that take effect can be written.
+ * /proc/sys: the settings that exist, with their true values. Each is a line of a table: a number is
+ * a word somewhere in the kernel with its bounds, a text a pair of functions. Who owns a number
+ * reads it with READ_ONCE whenever it matters. Settings that nothing here obeys are read-only.
+ *
+ * Linux's rules for writing: the permission bits count by effective ids, capabilities do not; it is
+ * asked again at each write. A number is taken from a write at position 0, later ones are ignored.
  */
 #include <lib/errno.h>
 #include <lib/format.h>
 #include <lib/string.h>
 #include <mm/layout.h>
+#include <task/coredump.h>
+#include <task/exec.h>
 #include <task/random.h>
 #include <task/uts.h>
 #include <vfs/file.h>
+#include <vfs/limits.h>
 #include <vfs/pipe.h>
 #include "internal.h"
 
-static int number(struct text *t, s64 v)
+int proc_setting_permission(u32 mode, u32 mask)
 {
-	text_printf(t, "%lld\n", v);
+	const struct cred *c = current->cred;
+
+	if (c->euid == 0)
+		mode >>= 6;
+	else if (c->egid == 0 || cred_in_group(c, 0))
+		mode >>= 3;
+	return mask & (MAY_READ | MAY_WRITE | MAY_EXEC) & ~mode ? -EACCES : 0;
+}
+
+/* ---- Numbers ---- */
+
+struct number {
+	void *word;   /* READ_ONCE; 32 bits unless wide */
+	bool wide;
+	s64 min, max; /* of the written value; min < 0: the word is signed */
+	u64 (*round)(u64 value); /* optional: what is stored; 0: out of range */
+};
+
+static s64 number_get(const struct number *n)
+{
+	if (n->wide)
+		return (s64)READ_ONCE(*(u64 *)n->word);
+	return n->min < 0 ? (s64)READ_ONCE(*(s32 *)n->word) : (s64)READ_ONCE(*(u32 *)n->word);
+}
+
+static void number_set(const struct number *n, s64 v)
+{
+	if (n->wide)
+		WRITE_ONCE(*(u64 *)n->word, (u64)v);
+	else
+		WRITE_ONCE(*(u32 *)n->word, (u32)v);
+}
+
+static int show_number(struct text *t, const struct proc_target *target)
+{
+	text_printf(t, "%lld\n", number_get(target->entry->setting));
 	return 0;
 }
 
-#define NUMBER(name_, value_)                                                                      \
-	static int show_##name_(struct text *t, const struct proc_target *target)                  \
-	{                                                                                          \
-		(void)target;                                                                      \
-		return number(t, (s64)(value_));                                                   \
-	}
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
-NUMBER(pid_max, pid_max)
-NUMBER(threads_max, max_tasks)
-NUMBER(ngroups_max, 65536)
-NUMBER(cap_last_cap, CAP_LAST_CAP)
-NUMBER(overflow_id, 65534)
-NUMBER(overcommit, 0)
-NUMBER(overcommit_ratio, 50)
-NUMBER(max_map_count, MAX_MAP_COUNT)
-NUMBER(mmap_min_addr, MMAP_MIN_ADDR)
-NUMBER(file_max, S64_MAX) /* open files are limited by memory alone */
-NUMBER(nr_open, FD_MAX)
-NUMBER(pipe_max_size, pipe_max_size)
-NUMBER(randomize, 2)
-NUMBER(protected, 1)
+static char *skip_spaces(char *s)
+{
+	while (is_space(*s))
+		s++;
+	return s;
+}
+
+/* A decimal, octal or hexadecimal number that white space or the end follows; *end is behind it. */
+static int parse_number(char *s, s64 *out, char **end)
+{
+	bool negative = *s == '-';
+	char *stop = s;
+	u64 v;
+	int err;
+
+	while (*stop && !is_space(*stop))
+		stop++;
+	*end = *stop ? skip_spaces(stop) : stop;
+	*stop = '\0';
+	err = parse_u64(s + negative, 0, &v);
+	if (err || v > S64_MAX)
+		return -EINVAL;
+	*out = negative ? -(s64)v : (s64)v;
+	return 0;
+}
+
+static int store_number(char *data, const struct proc_target *target)
+{
+	const struct number *n = target->entry->setting;
+	char *end;
+	s64 v;
+	int err;
+
+	if (proc_setting_permission(target->entry->mode, MAY_WRITE))
+		return -EPERM;
+	if (target->pos || !*data)
+		return 0;
+	err = parse_number(skip_spaces(data), &v, &end);
+	if (err)
+		return err;
+	if (v < n->min || v > n->max)
+		return -EINVAL;
+	if (n->round) {
+		v = (s64)n->round((u64)v);
+		if (!v)
+			return -EINVAL;
+	}
+	number_set(n, v);
+	return (int)(end - data);
+}
+
+#define NUMBER(name_, mode_, ...)                                                                  \
+	{.name = name_, .mode = S_IFREG | (mode_), .show = show_number, .store = store_number,     \
+	 .setting = &(const struct number){__VA_ARGS__}}
+#define NUMBER_IN(name_, mode_, word_, min_, max_)                                                 \
+	NUMBER(name_, mode_, .word = &(word_), .min = (min_), .max = (max_))
+#define INTEGER(name_, word_) NUMBER_IN(name_, 0644, word_, INT_MIN, INT_MAX)
+/* What cannot be changed. */
+#define CONSTANT(name_, value_)                                                                    \
+	NUMBER(name_, 0444, .word = &(u64){value_}, .wide = true)
+
+/* ---- Texts ---- */
+
+#define TEXT_MAX 256
+
+struct setting_text {
+	u32 size;                 /* with the terminator; at most TEXT_MAX */
+	void (*get)(char *out);   /* out has TEXT_MAX bytes */
+	void (*set)(const char *text);
+};
+
+static int show_text(struct text *t, const struct proc_target *target)
+{
+	const struct setting_text *s = target->entry->setting;
+	char now[TEXT_MAX];
+
+	s->get(now);
+	text_printf(t, "%s\n", now);
+	return 0;
+}
+
+/* Up to the end of the line; from a position within the present text on, that part is kept. */
+static int store_text(char *data, const struct proc_target *target)
+{
+	const struct setting_text *s = target->entry->setting;
+	char now[TEXT_MAX];
+	size_t len = (size_t)target->pos;
+
+	if (proc_setting_permission(target->entry->mode, MAY_WRITE))
+		return -EPERM;
+	s->get(now);
+	if (target->pos < 0 || len > strlen(now) || len >= s->size)
+		return 0;
+	while (len < s->size - 1 && *data && *data != '\n')
+		now[len++] = *data++;
+	now[len] = '\0';
+	s->set(now);
+	return 0;
+}
+
+#define TEXT(name_, mode_, size_, get_, set_)                                                      \
+	{.name = name_, .mode = S_IFREG | (mode_), .show = show_text, .store = store_text,         \
+	 .setting = &(const struct setting_text){.size = size_, .get = get_, .set = set_}}
 
 #define UTS(field)                                                                                 \
-	static int show_##field(struct text *t, const struct proc_target *target)                  \
+	static void get_##field(char *out)                                                         \
 	{                                                                                          \
 		struct new_utsname u;                                                              \
                                                                                                    \
-		(void)target;                                                                      \
 		uts_get(&u);                                                                       \
-		text_printf(t, "%s\n", u.field);                                                   \
-		return 0;                                                                          \
+		memcpy(out, u.field, sizeof(u.field));                                             \
 	}
 
 UTS(sysname)
@@ -56,27 +183,7 @@ UTS(release)
 UTS(version)
 UTS(nodename)
 UTS(domainname)
-
-static char *line_of(char *data)
-{
-	char *end = strchr(data, '\n');
-
-	if (end)
-		*end = '\0';
-	return data;
-}
-
-static int store_nodename(char *data, const struct proc_target *target)
-{
-	(void)target;
-	return uts_set_nodename(line_of(data));
-}
-
-static int store_domainname(char *data, const struct proc_target *target)
-{
-	(void)target;
-	return uts_set_domainname(line_of(data));
-}
+#define UTS_SIZE (__NEW_UTS_LEN + 1)
 
 static void put_uuid(struct text *t, u8 id[16])
 {
@@ -114,53 +221,80 @@ static int show_boot_id(struct text *t, const struct proc_target *target)
 	return 0;
 }
 
-NUMBER(entropy, 256)
+/* A text that is made anew and cannot be set. */
+#define SHOWN(name_, show_)                                                                        \
+	{.name = name_, .mode = S_IFREG | 0444, .show = show_, .setting = show_}
 
-#define FILE_RO(name_, show_) {.name = name_, .mode = S_IFREG | 0444, .show = show_}
+static int show_file_nr(struct text *t, const struct proc_target *target)
+{
+	(void)target;
+	text_printf(t, "%llu\t0\t%llu\n", files_open(), READ_ONCE(file_max));
+	return 0;
+}
+
+static u64 round_pipe_size(u64 size)
+{
+	return pipe_round_size(size);
+}
+
+/* ---- The tables ---- */
+
+#define PID_MAX_MIN     301       /* a few numbers more than the reserved ones */
+#define THREADS_MAX_MAX 0x3fffffff /* what a futex word can name */
+#define NR_OPEN_MIN     64
+#define NR_OPEN_MAX     0x7fffffc0
+#define OVERFLOW_ID     65534
+#define NGROUPS_MAX     65536
+#define ENTROPY_BITS    256
 
 static const struct proc_entry random_children[] = {
-	FILE_RO("boot_id", show_boot_id),
-	FILE_RO("entropy_avail", show_entropy),
-	FILE_RO("poolsize", show_entropy),
-	FILE_RO("uuid", show_uuid),
+	SHOWN("boot_id", show_boot_id),
+	CONSTANT("entropy_avail", ENTROPY_BITS),
+	CONSTANT("poolsize", ENTROPY_BITS),
+	SHOWN("uuid", show_uuid),
 	{0},
 };
 
 static const struct proc_entry kernel_children[] = {
-	FILE_RO("cap_last_cap", show_cap_last_cap),
-	{.name = "domainname", .mode = S_IFREG | 0644, .show = show_domainname,
-	 .store = store_domainname},
-	{.name = "hostname", .mode = S_IFREG | 0644, .show = show_nodename,
-	 .store = store_nodename},
-	FILE_RO("ngroups_max", show_ngroups_max),
-	FILE_RO("osrelease", show_release),
-	FILE_RO("ostype", show_sysname),
-	FILE_RO("overflowgid", show_overflow_id),
-	FILE_RO("overflowuid", show_overflow_id),
-	FILE_RO("pid_max", show_pid_max),
+	CONSTANT("cap_last_cap", CAP_LAST_CAP),
+	TEXT("core_pattern", 0644, CORE_PATTERN_MAX, core_pattern_get, core_pattern_set),
+	INTEGER("core_uses_pid", core_uses_pid),
+	TEXT("domainname", 0644, UTS_SIZE, get_domainname, uts_set_domainname),
+	TEXT("hostname", 0644, UTS_SIZE, get_nodename, uts_set_nodename),
+	CONSTANT("ngroups_max", NGROUPS_MAX),
+	TEXT("osrelease", 0444, UTS_SIZE, get_release, NULL),
+	TEXT("ostype", 0444, UTS_SIZE, get_sysname, NULL),
+	CONSTANT("overflowgid", OVERFLOW_ID),
+	CONSTANT("overflowuid", OVERFLOW_ID),
+	NUMBER_IN("pid_max", 0644, pid_max, PID_MAX_MIN, PID_LIMIT),
 	{.name = "random", .mode = S_IFDIR | 0555, .children = random_children},
-	FILE_RO("randomize_va_space", show_randomize),
-	FILE_RO("threads-max", show_threads_max),
-	FILE_RO("version", show_version),
+	INTEGER("randomize_va_space", randomize_va_space),
+	NUMBER_IN("threads-max", 0644, max_tasks, 1, THREADS_MAX_MAX),
+	TEXT("version", 0444, UTS_SIZE, get_version, NULL),
 	{0},
 };
 
 static const struct proc_entry vm_children[] = {
-	FILE_RO("max_map_count", show_max_map_count),
-	FILE_RO("mmap_min_addr", show_mmap_min_addr),
-	FILE_RO("overcommit_memory", show_overcommit),
-	FILE_RO("overcommit_ratio", show_overcommit_ratio),
+	NUMBER_IN("max_map_count", 0644, max_map_count, 0, INT_MAX),
+	CONSTANT("mmap_min_addr", MMAP_MIN_ADDR),
+	NUMBER_IN("overcommit_memory", 0644, overcommit_memory, OVERCOMMIT_GUESS,
+		  OVERCOMMIT_NEVER),
+	NUMBER_IN("overcommit_ratio", 0644, overcommit_ratio, 0, INT_MAX),
 	{0},
 };
 
 static const struct proc_entry fs_children[] = {
-	FILE_RO("file-max", show_file_max),
-	FILE_RO("nr_open", show_nr_open),
-	FILE_RO("overflowgid", show_overflow_id),
-	FILE_RO("overflowuid", show_overflow_id),
-	FILE_RO("pipe-max-size", show_pipe_max_size),
-	FILE_RO("protected_hardlinks", show_protected),
-	FILE_RO("protected_symlinks", show_protected),
+	NUMBER("file-max", 0644, .word = &file_max, .wide = true, .max = S64_MAX),
+	SHOWN("file-nr", show_file_nr),
+	NUMBER_IN("nr_open", 0644, nr_open, NR_OPEN_MIN, NR_OPEN_MAX),
+	CONSTANT("overflowgid", OVERFLOW_ID),
+	CONSTANT("overflowuid", OVERFLOW_ID),
+	NUMBER("pipe-max-size", 0644, .word = &pipe_max_size, .max = U32_MAX,
+	       .round = round_pipe_size),
+	NUMBER_IN("protected_fifos", 0644, protected_fifos, 0, 2),
+	NUMBER_IN("protected_hardlinks", 0644, protected_hardlinks, 0, 1),
+	NUMBER_IN("protected_regular", 0644, protected_regular, 0, 2),
+	NUMBER_IN("protected_symlinks", 0644, protected_symlinks, 0, 1),
 	{0},
 };
 

@@ -77,7 +77,7 @@ KTEST(fd_table_copy_leaves_out_reserved_descriptors)
 	add(f, 3, true);
 	add(f, 100, false);
 	EXPECT(fd_reserve(0, false, &reserved) == 0);
-	copy = fd_table_copy(current->files, FD_MAX);
+	copy = fd_table_copy(current->files, FD_ALL);
 	EXPECT(copy && fd_table_next(copy, &fd) && fd == 3);
 	fd = 4;
 	EXPECT(fd_table_next(copy, &fd) && fd == 100);
@@ -108,7 +108,7 @@ KTEST(fd_table_closes_marked_and_ranged_descriptors)
 	fd_cloexec_range(0, ~0U);
 	EXPECT(fd_get_cloexec(0) && fd_get_cloexec(138) && !fd_get_cloexec(1));
 	EXPECT(fd_replace(7, f, false) == 0 && fd_get(7).file == f);
-	EXPECT(fd_replace(FD_MAX, f, false) == -EMFILE);
+	EXPECT(fd_replace(nr_open, f, false) == -EMFILE);
 	leave();
 	EXPECT(ref_read(&f->ref) == 1);
 	file_put(f);

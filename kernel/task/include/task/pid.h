@@ -20,7 +20,8 @@ struct pid_entry {
 	struct hlist_head session_members; /* processes; tasklist */
 };
 
-extern s32 pid_max;
+#define PID_LIMIT (1 << 22) /* more than this pid_max cannot be */
+extern s32 pid_max; /* kernel.pid_max: new numbers are below it; torn-free */
 
 /* 0, -EAGAIN when no number is free, -ENOMEM. One reference. */
 int pid_alloc(struct pid_entry **out) __must_check;

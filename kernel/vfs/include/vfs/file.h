@@ -67,6 +67,9 @@ struct file_ops {
 	void (*show_fdinfo)(struct file *f, void (*emit)(void *ctx, const char *text), void *ctx);
 };
 
+extern u64 file_max;    /* fs.file-max: open files that may exist at a time */
+u64 files_open(void);   /* those that exist now */
+
 /* Opens. flags O_*, mode for O_CREAT (umask applied inside). */
 int file_open_at(int dirfd, const char *name, u32 flags, u32 mode, u32 lookup_flags,
 		 struct file **out) __must_check;
@@ -108,7 +111,9 @@ int file_mmap_cached(struct file *f, struct vma *vma);
  * everything else holds the lock. A small table lies in the structure itself.
  */
 #define FD_INLINE 64
-#define FD_MAX    (1u << 20) /* fs.nr_open */
+#define FD_ALL    U32_MAX /* no bound for fd_table_copy */
+
+extern u32 nr_open; /* fs.nr_open: descriptors are below it */
 
 struct fd_slots {
 	struct rcu_head rcu;

@@ -1,6 +1,9 @@
-/* Bounds of the descriptor side that /proc/sys/fs shows. */
+/* Settings of /proc/sys/fs that the path walk and its calls obey. Single words; torn-free. */
 #pragma once
 
-#define NR_OPEN_MAX   1048576 /* RLIMIT_NOFILE can be raised to this */
-#define FILE_MAX      9223372036854775807LL /* open files in the system: memory is the bound */
-#define PIPE_MAX_SIZE 1048576
+#include <lib/types.h>
+
+/* Who follows and links to what in sticky, world-writable directories; 0 or 1. */
+extern u32 protected_symlinks, protected_hardlinks;
+/* Which FIFOs and regular files of others O_CREAT opens there; 0, 1, or 2 (group-writable too). */
+extern u32 protected_fifos, protected_regular;

@@ -6,4 +6,6 @@
 extern const struct file_ops fifo_fops;
 
 /* Upper limits of F_SETPIPE_SZ without CAP_SYS_RESOURCE: /proc/sys/fs/pipe-max-size. */
-extern u32 pipe_max_size;
+extern u32 pipe_max_size; /* bytes: a power of two of pages */
+/* What a pipe asked to hold size bytes will hold; 0: out of range. */
+u32 pipe_round_size(u64 size);
