@@ -62,6 +62,11 @@ test-busybox:
 test-busybox-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/suites/busybox
 
+# The host's gdb opens a core file of Gatehouse's.
+.PHONY: test-gdb
+test-gdb: $(B)/gatehouse $(B)/init $(KERNEL)
+	tests/gdb/run
+
 BENCH_OUT := $(B)/bench
 BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops first_user pvh_entry)
 

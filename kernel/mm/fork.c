@@ -127,6 +127,7 @@ static void copy_layout(struct mm *to, const struct mm *from)
 	to->vdso_base = from->vdso_base;
 	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
 	to->dumpable = from->dumpable;
+	to->dump_filter = from->dump_filter;
 }
 
 static int copy_locked(struct copy *c)

@@ -43,7 +43,8 @@ struct mm *mm_create(void)
 	struct mm *mm = mm_alloc();
 
 	if (mm) {
-		mm->dumpable = 1;
+		mm->dumpable = SUID_DUMP_USER;
+		mm->dump_filter = CORE_FILTER_DEFAULT;
 		mm->mmap_base = USER_TOP - DEFAULT_STACK_GAP; /* exec knows better */
 	}
 	return mm;

@@ -86,6 +86,24 @@ size_t mm_access_remote(struct mm *mm, u64 addr, void *buf, size_t len, bool wri
 	return done;
 }
 
+bool mm_core_page(struct mm *mm, u64 addr, void *buf)
+{
+	struct page *p = NULL;
+	struct vma *v;
+
+	rwsem_read_lock(&mm->mmap_lock);
+	v = vma_find(mm, addr);
+	if (v && v->start <= addr)
+		p = v->file || v->ops ? get_page(mm, addr, false, true) :
+					mapped_page(mm, addr, false);
+	if (p && p != zero_page)
+		memcpy(buf, page_address(p), PAGE_SIZE);
+	rwsem_read_unlock(&mm->mmap_lock);
+	if (p)
+		page_put(p);
+	return p && p != zero_page;
+}
+
 long mm_pin_pages(struct mm *mm, u64 addr, size_t nr, bool write, struct page **pages)
 {
 	size_t n;

@@ -8,6 +8,7 @@
 #include <mm/mm.h>
 #include "internal.h"
 #include <sync/rcu.h>
+#include <task/coredump.h>
 #include <task/pid.h>
 
 /* What may still be pending when user mode is entered: bits that only the gate's assembly reads. */
@@ -26,11 +27,13 @@ static bool stop_is_pointless(struct process *p, int sig)
 	return orphaned;
 }
 
-/* Ends the process as the default action of sig. */
-static __noreturn void signal_die(int sig)
+/* Ends the process as the default action of the signal. */
+static __noreturn void signal_die(const struct signal_delivery *d)
 {
 	current->flags |= TASK_F_SIGNALED;
-	process_exit(sig);
+	if (sig_in(d->sig, SIG_CORE_MASK))
+		coredump(d->sig, &d->info);
+	process_exit(d->sig);
 }
 
 /* Fetches the action; a one-shot handler is used up. siglock held. */
@@ -108,7 +111,7 @@ static NO_THREAD_SAFETY bool signal_take(struct signal_delivery *d)
 			signal_recalc_locked();
 		spin_unlock_irq(&p->siglock);
 		if (v == SIG_DIE)
-			signal_die(d->sig);
+			signal_die(d);
 		return v == SIG_HANDLE;
 	}
 }

@@ -4,6 +4,7 @@
  * ends all its threads at once here, so that none of them runs on until the first has noticed.
  */
 #include "internal.h"
+#include <task/coredump.h>
 #include <task/pid.h>
 
 void signal_wake(struct task *t, bool fatal)
@@ -112,14 +113,27 @@ static void signal_complete(struct process *p, struct task *t, int sig)
 	signal_wake(t, sig == SIGKILL);
 }
 
+/* SIGKILL ends a process that only lives on to write its core. siglock held. */
+static void stop_core_dump(struct process *p)
+{
+	if (!p->core)
+		return;
+	p->group_exit_code = SIGKILL;
+	p->core->dumper->pending.set.bits |= sigmask(SIGKILL);
+	signal_wake(p->core->dumper, true);
+}
+
 int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo_t *info)
 {
 	struct task *target = t ? t : p->leader;
 	int err;
 
 	ASSERT_HELD(&p->siglock);
-	if (p->signal_flags & SIGNAL_GROUP_EXIT)
+	if (p->signal_flags & SIGNAL_GROUP_EXIT) {
+		if (sig == SIGKILL)
+			stop_core_dump(p);
 		return 0; /* dying: nothing more is delivered */
+	}
 	signal_cancel_opposites(p, sig);
 	/* A blocked signal is kept even when ignored: the action may change until it is let in. */
 	if (!sig_in(sig, target->blocked.bits | target->real_blocked.bits) &&
@@ -176,6 +190,8 @@ void process_kill(struct process *p)
 
 	if (!(p->signal_flags & SIGNAL_GROUP_EXIT))
 		signal_start_group_exit(p, SIGKILL);
+	else
+		stop_core_dump(p);
 	spin_unlock_irqrestore(&p->siglock, flags);
 }
 

@@ -5,6 +5,7 @@
  * parent is told under tasklist_lock, which comes before it, so siglock is dropped in between.
  */
 #include <lib/string.h>
+#include <task/coredump.h>
 #include "internal.h"
 
 static s64 ns_to_ticks(u64 ns)
@@ -136,6 +137,8 @@ void signal_thread_exit(void)
 	int why;
 
 	spin_lock_irq(&p->siglock);
+	if (unlikely(p->core))
+		coredump_hold_locked(p);
 	me->flags |= TASK_F_EXITING;
 	if (!(p->signal_flags & SIGNAL_GROUP_EXIT)) {
 		signal_retarget(~me->blocked.bits);

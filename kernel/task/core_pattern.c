@@ -6,6 +6,7 @@
 static DEFINE_MUTEX(pattern_lock, LOCK_RANK_SLEEP_INNER);
 static char pattern[CORE_PATTERN_MAX] = "core"; /* pattern_lock */
 u32 core_uses_pid;
+u32 suid_dumpable;
 
 void core_pattern_get(char out[CORE_PATTERN_MAX])
 {

@@ -12,6 +12,7 @@
 #include <mm/mm.h>
 #include <mm/slab.h>
 #include <syscall/table.h>
+#include <task/coredump.h>
 #include <task/exec.h>
 #include <task/rusage.h>
 #include <vfs/file.h>
@@ -101,6 +102,8 @@ static void exec_switch_mm(struct exec *e)
 
 	file_get_exec(e->file); /* the image is mapped from e->file later */
 	e->mm->exe_file = e->file;
+	if (old)
+		e->mm->dump_filter = old->dump_filter;
 	if (old) {
 		task_mm_release(me);
 		rusage_note_rss(me->process, old);
@@ -125,7 +128,12 @@ static void exec_commit_cred(struct exec *e)
 	bool changed = new->euid != old->euid || new->egid != old->egid ||
 		       (new->cap_permitted & ~old->cap_permitted);
 
-	me->mm->dumpable = !e->secure && new->euid == new->uid && new->egid == new->gid;
+	/* Neither does a program show itself that its user may not even read. */
+	if (changed || e->secure || new->euid != new->uid || new->egid != new->gid ||
+	    inode_permission(e->file->inode, MAY_READ))
+		me->mm->dumpable = READ_ONCE(suid_dumpable);
+	else
+		me->mm->dumpable = SUID_DUMP_USER;
 	if (changed)
 		me->pdeath_signal = 0;
 	if (e->secure)
@@ -203,6 +211,8 @@ static int exec_run(struct exec *e)
 	siginfo_t info;
 	int err = exec_prepare(e);
 
+	if (!err)
+		err = arch_exec_prepare();
 	if (!err)
 		err = exec_become_single();
 	if (err)

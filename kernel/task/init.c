@@ -6,8 +6,8 @@
 #include <task/exec.h>
 #include <task/random.h>
 #include <vfs/file.h>
-#include <vfs/path.h>
 #include "kthread.h"
+#include "user_helper.h"
 
 struct process *init_user_process = &init_process;
 
@@ -39,27 +39,6 @@ static void open_console(void)
 	file_put(f);
 }
 
-/* From a kernel thread to a process: its own descriptors, directory and signal actions. */
-static int become_process(struct task *me)
-{
-	struct process *p = me->process;
-	struct sighand *actions = signal_sighand_create(), *old = p->sighand;
-	struct fs_context *fs = fs_context_copy(me->fs);
-	struct fd_table *files = fd_table_create();
-
-	if (!actions || !fs || !files)
-		return -ENOMEM; /* the machine stops: nothing to undo for */
-	fs_context_put(me->fs);
-	me->fs = fs;
-	me->files = files;
-	spin_lock_irq(&p->siglock);
-	p->sighand = actions;
-	spin_unlock_irq(&p->siglock);
-	signal_sighand_put(old);
-	me->flags &= ~(u32)TASK_F_KTHREAD;
-	return 0;
-}
-
 /* Runs as pid 1; returns into the program. */
 static void init_main(void *unused)
 {
@@ -68,7 +47,7 @@ static void init_main(void *unused)
 	static const char *const envp[] = {"HOME=/", "TERM=linux", NULL};
 	static char wanted[256]; /* outlives the call: /proc shows it */
 	bool asked = boot_option_copy("init", wanted, sizeof(wanted)) > 0;
-	int err = become_process(current);
+	int err = kernel_become_process();
 
 	if (err)
 		panic("no memory for init");

@@ -6,6 +6,7 @@
 #include <linux/securebits.h>
 #include <mm/mm.h>
 #include <syscall/table.h>
+#include <task/coredump.h>
 #include "internal.h"
 
 #define ID_KEEP (~0U)
@@ -23,7 +24,7 @@ static void setid_commit(struct cred *c)
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
 	    c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted)) {
 		if (current->mm)
-			current->mm->dumpable = 0;
+			current->mm->dumpable = READ_ONCE(suid_dumpable);
 		current->pdeath_signal = 0;
 	}
 	cred_commit(c);

@@ -26,7 +26,5 @@ static inline void account_write(ssize_t n)
 ssize_t file_read_iter(struct file *f, struct io_iter *it, loff_t *pos);
 ssize_t file_write_iter(struct file *f, struct io_iter *it, loff_t *pos);
 
-/* Two pipe ends; flags O_NONBLOCK, O_DIRECT. */
-int pipe_create(u32 flags, struct file **reader, struct file **writer) __must_check;
 long pipe_set_size(struct file *f, u64 size);
 long pipe_get_size(struct file *f);

@@ -128,6 +128,11 @@ static int remove_at(int dirfd, const char *name, bool is_dir)
 	return is_dir ? rmdir_in(&parent, &last) : unlink_in(&parent, &last);
 }
 
+int kernel_unlink(const char *name)
+{
+	return remove_at(AT_FDCWD, name, false);
+}
+
 long sys_unlinkat(int dirfd, struct user_str path, u32 flags)
 {
 	struct filename f __uninit;

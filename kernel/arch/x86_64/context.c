@@ -88,6 +88,13 @@ static void segments_save(struct arch_task *a)
 	a->es_sel = segment_read(es);
 }
 
+void arch_segments_save(void)
+{
+	preempt_disable();
+	segments_save(&current->arch);
+	preempt_enable();
+}
+
 /* All four selectors at once: 0 for nearly every 64-bit program. */
 static DEFINE_PER_CPU(u64, user_selectors);
 
@@ -171,12 +178,22 @@ void arch_task_free(struct task *t)
 	t->arch.fpu = NULL;
 }
 
-/* Only pid 1 is born as a kernel thread and gets its FPU area here, during boot. */
+int arch_exec_prepare(void)
+{
+	struct xsave_area *fpu;
+
+	if (current->arch.fpu)
+		return 0;
+	fpu = fpu_alloc();
+	if (!fpu)
+		return -ENOMEM;
+	fpu_image_init(fpu);
+	current->arch.fpu = fpu;
+	return 0;
+}
+
 void arch_exec_start(struct regs *regs, u64 ip, u64 sp)
 {
-	if (!current->arch.fpu)
-		current->arch.fpu = fpu_alloc();
-	BUG_ON(!current->arch.fpu);
 	preempt_disable();
 	*regs = (struct regs){.rip = ip, .rsp = sp, .cs = USER_CS, .ss = USER_DS,
 			      .rflags = X86_FLAGS_IF, .orig_rax = (u64)-1};

@@ -19,7 +19,6 @@
 /* x87, SSE, AVX and the three AVX-512 components. PKRU and AMX are not offered. */
 #define XSTATE_OFFERED (BIT(0) | BIT(1) | BIT(2) | BIT(5) | BIT(6) | BIT(7))
 #define MXCSR_DEFAULT 0x1f80
-#define FCW_DEFAULT   0x37f
 
 u64 fpu_features __ro_after_init = XSTATE_LEGACY;
 bool fpu_has_xsave __ro_after_init;
@@ -97,7 +96,7 @@ void fpu_free(struct xsave_area *a)
 void fpu_image_init(struct xsave_area *a)
 {
 	memset(a, 0, arch_fpu_size);
-	a->fx.cwd = FCW_DEFAULT;
+	a->fx.cwd = FPU_CONTROL_DEFAULT;
 	a->fx.mxcsr = MXCSR_DEFAULT;
 }
 

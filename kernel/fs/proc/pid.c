@@ -189,6 +189,40 @@ static int store_oom_score_adj(char *data, const struct proc_target *target)
 	return 0;
 }
 
+static int show_coredump_filter(struct text *t, const struct proc_target *target)
+{
+	struct mm *mm = task_get_mm(target->task);
+
+	if (!mm)
+		return 0;
+	text_printf(t, "%08x\n", READ_ONCE(mm->dump_filter));
+	mm_put(mm);
+	return 0;
+}
+
+static int store_coredump_filter(char *data, const struct proc_target *target)
+{
+	struct mm *mm;
+	unsigned int base = 10;
+	char *end = strchr(data, '\n');
+	u64 v;
+
+	if (end)
+		*end = '\0';
+	if (data[0] == '0' && data[1]) {
+		base = data[1] == 'x' || data[1] == 'X' ? 16 : 8;
+		data += base == 16 ? 2 : 1;
+	}
+	if (parse_u64(data, base, &v) || v > U32_MAX)
+		return -EINVAL;
+	mm = task_get_mm(target->task);
+	if (!mm)
+		return -ESRCH;
+	WRITE_ONCE(mm->dump_filter, (u32)v & (u32)CORE_FILTER_ALL);
+	mm_put(mm);
+	return 0;
+}
+
 static int show_personality(struct text *t, const struct proc_target *target)
 {
 	text_printf(t, "%08llx\n", target->task->personality);
@@ -455,6 +489,8 @@ int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 	{.name = "auxv", .mode = S_IFREG | 0400, .show = show_auxv, .guarded = true},              \
 		{.name = "cmdline", .mode = S_IFREG | 0444, .show = show_cmdline},                 \
 		{.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm},  \
+		{.name = "coredump_filter", .mode = S_IFREG | 0644,                                \
+		 .show = show_coredump_filter, .store = store_coredump_filter},                    \
 		{.name = "cwd", .mode = S_IFLNK | 0777, .readlink = read_cwd, .jump = jump_cwd,    \
 		 .guarded = true},                                                                 \
 		{.name = "environ", .mode = S_IFREG | 0400, .show = show_environ,                  \

@@ -295,6 +295,7 @@ static const struct proc_entry fs_children[] = {
 	NUMBER_IN("protected_hardlinks", 0644, protected_hardlinks, 0, 1),
 	NUMBER_IN("protected_regular", 0644, protected_regular, 0, 2),
 	NUMBER_IN("protected_symlinks", 0644, protected_symlinks, 0, 1),
+	NUMBER_IN("suid_dumpable", 0644, suid_dumpable, 0, 2),
 	{0},
 };
 

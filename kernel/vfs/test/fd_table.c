@@ -1,6 +1,7 @@
 /* Descriptor tables: lowest free descriptor, growth, copies, close-on-exec, ranges. */
 #include <lib/ktest.h>
 #include <task/task.h>
+#include <vfs/pipe.h>
 
 #include "../fd_table.h"
 #include "../internal_io.h"

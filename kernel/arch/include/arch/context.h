@@ -30,8 +30,13 @@ int arch_task_kernel(struct task *t, void (*fn)(void *), void *arg) __must_check
 /* Frees what arch_task_* allocated. */
 void arch_task_free(struct task *t);
 
+/* Before the point of no return of an exec: makes sure that the current task, which may be a kernel
+ * thread, can hold user registers. 0 or -ENOMEM. */
+int arch_exec_prepare(void) __must_check;
 /* After exec: all registers 0, ip/sp set, fresh FPU and debug state, no thread pointer. */
 void arch_exec_start(struct regs *regs, u64 ip, u64 sp);
 
 /* arch_prctl(2)'s ARCH_SET_FS etc. for the current task. 0, -EPERM, -EINVAL or -EFAULT. */
 long arch_prctl(int code, u64 addr);
+/* Puts the current task's thread pointers and selectors into task->arch, as a switch would. */
+void arch_segments_save(void);

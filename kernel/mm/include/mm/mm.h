@@ -60,6 +60,26 @@ struct vma {
 	bool has_anon;               /* may hold anonymous pages; set by faults, never cleared */
 };
 
+/* mm->dumpable, and fs.suid_dumpable for programs with more privilege than their user. */
+#define SUID_DUMP_DISABLE 0
+#define SUID_DUMP_USER    1
+#define SUID_DUMP_ROOT    2
+
+/* What a core file contains, as Linux numbers the bits. */
+#define CORE_FILTER_ANON_PRIVATE   BIT(0)
+#define CORE_FILTER_ANON_SHARED    BIT(1)
+#define CORE_FILTER_MAPPED_PRIVATE BIT(2)
+#define CORE_FILTER_MAPPED_SHARED  BIT(3)
+#define CORE_FILTER_ELF_HEADERS    BIT(4)
+#define CORE_FILTER_HUGE_PRIVATE   BIT(5)
+#define CORE_FILTER_HUGE_SHARED    BIT(6)
+#define CORE_FILTER_DAX_PRIVATE    BIT(7)
+#define CORE_FILTER_DAX_SHARED     BIT(8)
+#define CORE_FILTER_ALL            (BIT(9) - 1)
+#define CORE_FILTER_DEFAULT                                                                        \
+	(CORE_FILTER_ANON_PRIVATE | CORE_FILTER_ANON_SHARED | CORE_FILTER_ELF_HEADERS |            \
+	 CORE_FILTER_HUGE_PRIVATE)
+
 struct mm {
 	struct arch_mm arch;
 	struct rwsem mmap_lock;          /* LOCK_RANK_MMAP */
@@ -80,7 +100,8 @@ struct mm {
 	struct file *exe_file;           /* mmap_lock; reference held */
 	u64 vdso_base;
 	u64 auxv[48];                    /* AT_* pairs as given to the program, for /proc/pid/auxv */
-	u32 dumpable;
+	u32 dumpable;                    /* SUID_DUMP_* */
+	u32 dump_filter;                 /* CORE_FILTER_*: /proc/PID/coredump_filter */
 	u32 def_flags;                   /* VMA_LOCKED after mlockall(MCL_FUTURE) */
 	bool lock_on_fault;              /* … with MCL_ONFAULT: locked, but not populated */
 };
@@ -127,6 +148,12 @@ int mm_map_special(struct mm *mm, u64 addr, u64 len, u32 vma_flags, struct page 
  * The number of bytes done, possibly short.
  */
 size_t mm_access_remote(struct mm *mm, u64 addr, void *buf, size_t len, bool write, bool force);
+
+/*
+ * The page at addr for a core file, into buf: private memory that was never touched is not made
+ * for it. False: nothing is there.
+ */
+bool mm_core_page(struct mm *mm, u64 addr, void *buf);
 
 /* Faults pages in and pins them (for direct I/O and futex keys). Number of pages or -EFAULT. */
 long mm_pin_pages(struct mm *mm, u64 addr, size_t nr, bool write, struct page **pages);

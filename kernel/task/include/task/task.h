@@ -108,7 +108,7 @@ struct task {
 #define TASK_F_EXITING   BIT(1)
 #define TASK_F_FORKNOEXEC BIT(2)
 #define TASK_F_SIGNALED  BIT(3)  /* killed by a signal */
-#define TASK_F_DUMPCORE  BIT(4)
+#define TASK_F_DUMPCORE  BIT(4)  /* held by, or writing, its process's core dump */
 #define TASK_F_VFORK     BIT(5)
 #define TASK_F_OOM_VICTIM BIT(6) /* may use the page reserve */
 #define TASK_F_FORKED    BIT(7)  /* has made a child: its exit looks for children to hand over */
@@ -146,6 +146,7 @@ struct process {
 	s32 group_exit_code;             /* sighand */
 	s32 stop_signal;                 /* sighand: group stop in progress or done */
 	u32 nr_to_stop;                  /* sighand */
+	struct core_state *core;         /* sighand: a core dump is being written */
 	struct task *exec_task;          /* sighand: execve waits for the others to go */
 	struct wait_queue child_wait;    /* wait4 of this process's threads */
 	struct mutex exec_lock;          /* LOCK_RANK_EXEC */

@@ -141,6 +141,8 @@ void filename_put(struct filename *f);
 int path_lookup(int dirfd, const char *name, u32 lookup_flags, struct path *out) __must_check;
 /* user_path: filename_get + path_lookup + filename_put. */
 int user_path(int dirfd, struct user_str name, u32 lookup_flags, struct path *out) __must_check;
+/* unlink(2) for the kernel: relative to the current task's directory. May sleep. 0 or -errno. */
+int kernel_unlink(const char *name) __must_check;
 /* Kernel-internal: an absolute path from the initial root. */
 int kernel_path(const char *name, u32 lookup_flags, struct path *out) __must_check;
 

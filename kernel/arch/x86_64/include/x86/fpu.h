@@ -18,6 +18,8 @@ struct xsave_area {
 	u8 extended[];
 } __aligned(64);
 
+#define FPU_CONTROL_DEFAULT 0x37f
+
 #define XSTATE_X87  BIT(0)
 #define XSTATE_SSE  BIT(1)
 #define XSTATE_LEGACY (XSTATE_X87 | XSTATE_SSE)
