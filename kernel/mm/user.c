@@ -18,6 +18,11 @@ int user_copy_out(u64 dst, const void *src, size_t n)
 	return unlikely(arch_copy_to_user(dst, src, n)) ? -EFAULT : 0;
 }
 
+bool user_range_ok(u64 addr, u64 n)
+{
+	return addr <= USER_TOP && n <= USER_TOP - addr;
+}
+
 int user_read_bytes(void *dst, struct user_bytes src, size_t n)
 {
 	return user_copy_in(dst, src.uaddr, n);

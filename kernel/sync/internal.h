@@ -17,9 +17,6 @@
 void wait_link_locked(struct wait_queue *q, struct wait_entry *e);
 /* Takes e off; a waiter that finds it off without the lock sees a finished removal. Queue lock. */
 void wait_unlink_locked(struct wait_entry *e);
-/* wake_up_events with the queue lock held. */
-void wake_up_locked(struct wait_queue *q, unsigned int nr_exclusive, u32 events);
-
 /* True when a signal that the sleeping state reacts to is pending for the current task. */
 bool wait_interrupted(u32 state);
 /* Spins while *owner_word & ~flags is a running task, at most until a reschedule is wanted. */

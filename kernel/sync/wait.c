@@ -92,6 +92,16 @@ void wake_up_events(struct wait_queue *q, unsigned int nr_exclusive, u32 events)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
+void wake_up_nested(struct wait_queue *q, u32 events)
+{
+	u64 flags = arch_irq_save();
+
+	spin_lock_nested(&q->lock);
+	wake_entries(q, 1, events);
+	spin_unlock(&q->lock);
+	arch_irq_restore(flags);
+}
+
 void wait_prepare(struct wait_queue *q, struct wait_entry *e, u32 state)
 {
 	u64 flags = spin_lock_irqsave(&q->lock);

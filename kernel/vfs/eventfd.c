@@ -112,6 +112,7 @@ static void eventfd_release(struct file *f)
 
 static const struct file_ops eventfd_fops = {
 	.name = "eventfd",
+	.llseek = file_llseek_noop,
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,

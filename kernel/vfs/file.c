@@ -8,6 +8,7 @@
  * because descriptor look-ups try to take a reference under RCU.
  */
 #include <boot/init.h>
+#include <event/epoll.h>
 #include <lib/errno.h>
 #include <linux/fs.h>
 #include <mm/slab.h>
@@ -108,6 +109,9 @@ static void file_release(struct file *f)
 {
 	might_sleep();
 	locks_release_file(f);
+	/* Pairs with the watcher's last step, hlist_del: its hooks are off our queues by then. */
+	if (unlikely(smp_load_acquire(&f->watchers.first)))
+		epoll_forget_file(f);
 	if (f->ops->release)
 		f->ops->release(f);
 	file_free(f);
@@ -266,6 +270,11 @@ loff_t file_llseek_generic(struct file *f, loff_t off, int whence)
 loff_t file_llseek_none(struct file *f, loff_t off, int whence)
 {
 	return -ESPIPE;
+}
+
+loff_t file_llseek_noop(struct file *f, loff_t off, int whence)
+{
+	return f->pos;
 }
 
 int file_open_nonseekable(struct inode *inode, struct file *f)

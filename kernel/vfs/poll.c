@@ -108,12 +108,9 @@ static long poll_restart(struct restart_block *r)
 
 long sys_poll(struct user_pollfd fds, u32 nfds, int timeout_ms)
 {
-	u64 deadline = U64_MAX;
-	long ret;
+	u64 deadline = deadline_after_ms(timeout_ms);
+	long ret = do_poll(fds, nfds, deadline);
 
-	if (timeout_ms >= 0)
-		deadline = timeout_ms ? deadline_after((u64)timeout_ms * NSEC_PER_MSEC) : 0;
-	ret = do_poll(fds, nfds, deadline);
 	if (ret != -EINTR)
 		return ret;
 	current->restart.fn = poll_restart;

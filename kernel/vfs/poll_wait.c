@@ -114,9 +114,32 @@ int poll_wait_sleep(struct poll_wait *w, u64 deadline_ns)
 
 u64 deadline_after(u64 ns)
 {
-	u64 now = clock_monotonic();
+	u64 now;
 
+	if (!ns)
+		return 0;
+	now = clock_monotonic();
 	return ns >= S64_MAX || now + ns < now ? U64_MAX : now + ns;
+}
+
+u64 deadline_after_ms(int ms)
+{
+	return ms < 0 ? U64_MAX : deadline_after((u64)ms * NSEC_PER_MSEC);
+}
+
+int deadline_from_user(u64 *deadline_ns, struct user_timespec timeout)
+{
+	struct timespec64 ts;
+
+	*deadline_ns = U64_MAX;
+	if (user_is_null(timeout))
+		return 0;
+	if (user_read(&ts, timeout))
+		return -EFAULT;
+	if (!timespec_valid(&ts))
+		return -EINVAL;
+	*deadline_ns = deadline_after(timespec_to_ns(&ts));
+	return 0;
 }
 
 static int get_timeval(u64 uaddr, struct timespec64 *ts)
@@ -133,18 +156,17 @@ static int get_timeval(u64 uaddr, struct timespec64 *ts)
 int poll_timeout_get(struct poll_timeout *t, u64 uaddr, bool timeval)
 {
 	struct timespec64 ts;
-	u64 ns;
 
 	*t = (struct poll_timeout){.deadline_ns = U64_MAX, .uaddr = uaddr, .timeval = timeval};
 	if (!uaddr)
 		return 0;
-	if (timeval ? get_timeval(uaddr, &ts) :
-		      user_read(&ts, (struct user_timespec){.uaddr = uaddr}))
+	if (!timeval)
+		return deadline_from_user(&t->deadline_ns, user_handle(timespec, uaddr));
+	if (get_timeval(uaddr, &ts))
 		return -EFAULT;
 	if (!timespec_valid(&ts))
 		return -EINVAL;
-	ns = timespec_to_ns(&ts);
-	t->deadline_ns = ns ? deadline_after(ns) : 0;
+	t->deadline_ns = deadline_after(timespec_to_ns(&ts));
 	return 0;
 }
 

@@ -44,8 +44,6 @@ u32 poll_file(struct file *f, struct poll_wait *w, u32 events);
 /* Until one of the queues wakes. 0, -ERESTARTSYS, -ETIME. */
 int poll_wait_sleep(struct poll_wait *w, u64 deadline_ns) __must_check;
 
-/* The absolute deadline of a relative time; U64_MAX stays. */
-u64 deadline_after(u64 ns);
 /*
  * The end of ppoll and pselect6 and of select: puts the signal mask back unless a signal is to be
  * delivered under it, and stores what is left of the timeout. The call's result.

@@ -6,6 +6,7 @@
  * Linux's rules for writing: the permission bits count by effective ids, capabilities do not; it is
  * asked again at each write. A number is taken from a write at position 0, later ones are ignored.
  */
+#include <event/epoll.h>
 #include <lib/errno.h>
 #include <lib/format.h>
 #include <lib/string.h>
@@ -283,7 +284,14 @@ static const struct proc_entry vm_children[] = {
 	{0},
 };
 
+static const struct proc_entry epoll_children[] = {
+	NUMBER("max_user_watches", 0644, .word = &epoll_max_user_watches, .wide = true,
+	       .max = S64_MAX),
+	{0},
+};
+
 static const struct proc_entry fs_children[] = {
+	{.name = "epoll", .mode = S_IFDIR | 0555, .children = epoll_children},
 	NUMBER("file-max", 0644, .word = &file_max, .wide = true, .max = S64_MAX),
 	SHOWN("file-nr", show_file_nr),
 	NUMBER_IN("nr_open", 0644, nr_open, NR_OPEN_MIN, NR_OPEN_MAX),

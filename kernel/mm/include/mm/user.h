@@ -55,6 +55,9 @@ int user_copy_out(u64 dst, const void *src, size_t n) __must_check;
 #define user_write_array(dst, src, n)                                                              \
 	({ user_check_(dst, src); user_copy_out((dst).uaddr, (src), (size_t)(n) * sizeof(*(src))); })
 
+/* The range lies in user space, mapped or not: for calls that check a buffer before anything else. */
+bool user_range_ok(u64 addr, u64 n);
+
 /* Untyped memory. */
 int user_read_bytes(void *dst, struct user_bytes src, size_t n) __must_check;
 int user_write_bytes(struct user_bytes dst, const void *src, size_t n) __must_check;

@@ -15,6 +15,8 @@ enum lock_rank {
 	LOCK_RANK_PROC_TEXT,     /* an open procfs file: its text */
 	LOCK_RANK_MOUNT_TREE,    /* mount namespace: the tree's shape */
 	LOCK_RANK_SB_RENAME,     /* super block: directory renames */
+	LOCK_RANK_EPOLL_GRAPH,   /* which epoll watches which */
+	LOCK_RANK_EPOLL,         /* items of an epoll; watched files are polled under it */
 	LOCK_RANK_TTY,           /* tty: settings, then its buffers */
 	LOCK_RANK_TTY_BUFFER,
 	LOCK_RANK_INODE_DIR,     /* inode of a directory (parent before child) */
@@ -49,6 +51,7 @@ enum lock_rank {
 	LOCK_RANK_TTY_SPIN,
 	LOCK_RANK_DEVICE,        /* drivers; interrupts disabled */
 	LOCK_RANK_WAIT_QUEUE,    /* interrupts disabled */
+	LOCK_RANK_EPOLL_READY,   /* epoll: ready list and sleepers; interrupts disabled */
 	LOCK_RANK_FUTEX,
 	LOCK_RANK_PID,
 	LOCK_RANK_TASK_PI,       /* task: wake-ups, scheduling parameters; interrupts disabled */

@@ -40,6 +40,11 @@ void wait_queue_remove(struct wait_queue *q, struct wait_entry *e);
 /* events: EPOLL* bits for callbacks that filter, 0 for "anything". */
 void wake_up_events(struct wait_queue *q, unsigned int nr_exclusive, u32 events);
 
+/* The same for owners who use the queue's lock for more: it is held. */
+void wake_up_locked(struct wait_queue *q, unsigned int nr_exclusive, u32 events);
+/* From a callback, under another queue's lock: wakes one. The caller sees to it that such chains end. */
+void wake_up_nested(struct wait_queue *q, u32 events);
+
 /* Cheap test before taking the lock; includes the barrier that pairs with the waiter's queueing. */
 static inline bool wait_queue_active(struct wait_queue *q)
 {

@@ -32,6 +32,7 @@ struct user_account {
 	struct ref ref;
 	u32 uid;                     /* const */
 	struct atomic nr_tasks, nr_sigpending;
+	struct atomic64 nr_epoll_watches;
 	struct hlist_node node;      /* hash table's lock */
 };
 /* The account of uid, made if need be, with a reference; NULL: no memory. */

@@ -7,6 +7,7 @@
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/capability.h>
+#include <linux/eventpoll.h>
 #include <linux/poll.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
@@ -54,6 +55,7 @@ DEFINE_USER_PTR(utimbuf, struct utimbuf);
 DEFINE_USER_PTR(stat, struct stat);
 DEFINE_USER_PTR(statx, struct statx);
 DEFINE_USER_PTR(statfs, struct statfs);
+DEFINE_USER_PTR(epoll_event, struct epoll_event);
 DEFINE_USER_PTR(pollfd, struct pollfd);
 DEFINE_USER_PTR(fd_set, struct fd_set_word);
 DEFINE_USER_PTR(sigset_argpack, struct sigset_argpack);

@@ -39,6 +39,7 @@ struct file {
 	s32 owner_pid;                /* F_SETOWN: who gets SIGIO, 0: nobody; spin */
 	s32 owner_sig;                /* F_SETSIG; spin */
 	u32 owner_type;               /* F_OWNER_*; spin */
+	struct hlist_head watchers;   /* items of epolls that watch it; spin */
 	void *private;                /* the implementation's */
 	union {
 		struct task_work put_work; /* deferred release, once the last reference is gone */
@@ -100,6 +101,7 @@ ssize_t file_write_kernel(struct file *f, const void *buf, size_t len, loff_t po
 loff_t file_llseek_size(struct file *f, loff_t off, int whence, loff_t max, loff_t eof);
 loff_t file_llseek_generic(struct file *f, loff_t off, int whence);
 loff_t file_llseek_none(struct file *f, loff_t off, int whence); /* -ESPIPE */
+loff_t file_llseek_noop(struct file *f, loff_t off, int whence); /* where it is */
 int file_open_nonseekable(struct inode *inode, struct file *f);
 /* Page-cache backed regular files. */
 ssize_t file_read_cached(struct file *f, struct io_iter *to, loff_t *pos);
