@@ -23,3 +23,11 @@ int tmpfs_remount(struct super_block *sb, u32 flags, const char *options);
  * reference on an instance that no one mounts. NULL: no memory.
  */
 struct inode *tmpfs_anon_inode(struct super_block *sb, u32 mode);
+
+/*
+ * An open file of that kind, size bytes of zeroes, on an instance without limits. It is shown as
+ * "/NAME (deleted)"; name is copied. flags O_*. 0, -ENOMEM, -ENFILE.
+ */
+struct file;
+int tmpfs_file_create_nameless(const char *name, u64 size, u32 mode, u32 flags, struct file **out)
+	__must_check;
