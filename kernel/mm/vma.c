@@ -265,7 +265,7 @@ bool vma_can_append(const struct vma *v, const struct vma *like)
 {
 	if (v->end != like->start || v->flags != like->flags ||
 	    v->flags & VMA_SPECIAL || v->file != like->file || v->ops != like->ops ||
-	    v->private != like->private)
+	    v->private != like->private || (v->ops && v->ops->no_merge))
 		return false;
 	return v->pgoff + vma_pages(v) == like->pgoff;
 }

@@ -8,6 +8,7 @@
  * leader unlink themselves there; the process is a zombie when the leader has passed and nobody
  * else is left.
  */
+#include <ipc/ipc.h>
 #include <lib/string.h>
 #include <mm/mm.h>
 #include <sync/wait.h>
@@ -291,6 +292,7 @@ __noreturn void task_exit(s32 code)
 	if (atomic_dec_and_test(&p->nr_live))
 		exit_last_thread(p, code);
 	exit_drop_mm(me);
+	sem_undo_exit(me);
 	exit_drop_files(me);
 	task_work_close();
 	rusage_thread_exit(me);

@@ -5,6 +5,7 @@
  * group reaches either no child or the child too.
  */
 #include <arch/context.h>
+#include <ipc/ipc.h>
 #include <lib/string.h>
 #include <mm/mm.h>
 #include <mm/user.h>
@@ -170,6 +171,7 @@ static void clone_abort(struct task *t)
 		pid_put(t->pid);
 	if (t->mount_ns)
 		mount_ns_put(t->mount_ns);
+	sem_undo_exit(t);
 	if (t->fs)
 		fs_context_put(t->fs);
 	if (t->files)
@@ -199,6 +201,8 @@ static int clone_build(struct task *t, const struct clone_request *req)
 		err = clone_copy_files(t, req->flags);
 	if (!err)
 		err = clone_copy_fs(t, req->flags);
+	if (!err)
+		err = sem_undo_fork(t, req->flags & CLONE_SYSVSEM);
 	if (!err)
 		err = clone_copy_mm(t, req->flags);
 	if (!err)

@@ -1,4 +1,5 @@
 /* unshare(2): ends the sharing that clone began. There is only one namespace of each kind. */
+#include <ipc/ipc.h>
 #include <linux/sched.h>
 #include <mm/mm.h>
 #include <syscall/table.h>
@@ -73,5 +74,7 @@ long sys_unshare(u64 flags)
 		err = task_unshare_fs();
 	if (!err && (flags & CLONE_FILES))
 		err = task_unshare_files();
+	if (!err && (flags & CLONE_SYSVSEM))
+		sem_undo_exit(current); /* what it owes is settled now, if nobody shares it */
 	return err;
 }

@@ -168,7 +168,7 @@ ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos)
 	return n;
 }
 
-static int fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **out)
+int file_fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **out)
 {
 	struct inode *inode = vma->file->inode;
 	struct page *page;
@@ -193,7 +193,7 @@ static int fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **ou
 	return 0;
 }
 
-static const struct vma_ops cached_vma_ops = {.fault = fault_cached};
+static const struct vma_ops cached_vma_ops = {.fault = file_fault_cached};
 
 int file_mmap_cached(struct file *f, struct vma *vma)
 {

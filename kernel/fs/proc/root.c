@@ -211,6 +211,7 @@ const struct proc_entry proc_root_children[] = {
 	{.name = "self", .mode = S_IFLNK | 0777, .readlink = read_self},
 	{.name = "stat", .mode = S_IFREG | 0444, .show = show_stat},
 	{.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_children},
+	{.name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_children},
 	{.name = "thread-self", .mode = S_IFLNK | 0777, .readlink = read_thread_self},
 	{.name = "uptime", .mode = S_IFREG | 0444, .show = show_uptime},
 	{.name = "version", .mode = S_IFREG | 0444, .show = show_version},

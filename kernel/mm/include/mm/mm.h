@@ -25,6 +25,7 @@ struct vma_ops {
 	void (*open)(struct vma *vma);   /* area copied by fork or split; may be NULL */
 	void (*close)(struct vma *vma);
 	const char *(*name)(struct vma *vma); /* for /proc/pid/maps when there is no file */
+	bool no_merge;                   /* neighbours stay apart: open and close count them */
 };
 
 #define VMA_READ     BIT(0)
@@ -128,6 +129,11 @@ struct vma *vma_first(const struct mm *mm);
 int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 off,
 	   u64 *out) __must_check;
 int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
+/*
+ * Undoes one mapping of a whole file, placed at addr by its owner, whose areas have these ops:
+ * whatever parts of it are still in their place. 0, -EINTR, -ENOMEM, or -EINVAL: there is none.
+ */
+int mm_detach(struct mm *mm, u64 addr, const struct vma_ops *ops) __must_check;
 /* Stack area for exec with its top at `top`, growing down. */
 int mm_map_stack(struct mm *mm, u64 top, u64 size, bool executable) __must_check;
 /* Establishes the heap: brk starts at addr. */

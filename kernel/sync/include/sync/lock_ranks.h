@@ -24,6 +24,7 @@ enum lock_rank {
 	LOCK_RANK_PIPE,
 	LOCK_RANK_FD_TABLE,
 	LOCK_RANK_MMAP,          /* mm: the area tree (faults take it shared) */
+	LOCK_RANK_IPC,           /* table of one kind of System V objects (areas close under MMAP) */
 	LOCK_RANK_MAPPING_MMAP,  /* page cache: list of areas that map the file */
 	LOCK_RANK_PAGE,          /* the lock bit of a page-cache page */
 	LOCK_RANK_VMALLOC_MUTEX,
@@ -32,6 +33,8 @@ enum lock_rank {
 
 	/* Spinlocks. */
 	LOCK_RANK_SPIN_FIRST,
+	LOCK_RANK_IPC_OBJECT,    /* one System V object or message queue */
+	LOCK_RANK_IPC_UNDO,      /* a task's list of semaphore adjustments */
 	LOCK_RANK_TASKLIST,      /* process tree, groups, sessions */
 	LOCK_RANK_SIGHAND,       /* signal state of a process; interrupts disabled */
 	LOCK_RANK_SIGACTION,     /* sighand: the table of actions */

@@ -33,6 +33,8 @@ struct user_account {
 	u32 uid;                     /* const */
 	struct atomic nr_tasks, nr_sigpending;
 	struct atomic64 nr_epoll_watches;
+	struct atomic64 locked_shm_pages; /* SHM_LOCK */
+	struct atomic64 mqueue_bytes;     /* RLIMIT_MSGQUEUE */
 	struct hlist_node node;      /* hash table's lock */
 };
 /* The account of uid, made if need be, with a reference; NULL: no memory. */

@@ -25,6 +25,7 @@ struct fs_context;
 struct mount_ns;
 struct tty;
 struct file;
+struct sem_undo_list;
 
 /* task->work: reasons to leave the gate's fast path. Exit work in the low half, entry in the high. */
 #define WORK_SIGNAL      BIT(0)   /* signal_pending: something to deliver, or a stop to take */
@@ -94,6 +95,7 @@ struct task {
 	u64 utime_ns, stime_ns;          /* wake_lock: last answer of sched_task_times */
 	u64 minor_faults, major_faults;  /* own */
 	u64 io_read_bytes, io_write_bytes, io_read_calls, io_write_calls; /* own */
+	struct sem_undo_list *sem_undos; /* own: reference; NULL: none yet */
 	struct task_work *works;         /* atomic stack: run before user mode */
 	struct completion *vfork_done;   /* alloc_lock: parent waits for exec or exit */
 	u32 link_depth;                  /* own: symlinks followed in this look-up */

@@ -107,6 +107,8 @@ int file_open_nonseekable(struct inode *inode, struct file *f);
 ssize_t file_read_cached(struct file *f, struct io_iter *to, loff_t *pos);
 ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos);
 int file_mmap_cached(struct file *f, struct vma *vma);
+/* The fault operation of such areas, for owners that add operations of their own. */
+int file_fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **page) __must_check;
 
 /*
  * A descriptor table. Look-ups read `slots` under RCU (or without, when the table has one user);
