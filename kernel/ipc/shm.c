@@ -329,15 +329,13 @@ long sys_shmat(int id, u64 addr, u32 flags)
 	err = attach_begin(&a, id, &s);
 	if (err)
 		return err;
-	f = file_alloc(&s->file->path, a.open_flags);
-	if (f) {
+	err = file_alloc(&s->file->path, a.open_flags, &f);
+	if (!err) {
 		f->ops = &attachment_ops;
 		f->private = s;
 		ipc_get(&s->object);
 		err = attach_map(&a, s, f);
 		file_put(f);
-	} else {
-		err = -ENOMEM;
 	}
 	uncount(s, false);
 	ipc_put(&s->object);

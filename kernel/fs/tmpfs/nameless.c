@@ -16,6 +16,7 @@ static int attach_file(struct inode *i, const char *name, u32 flags, struct file
 {
 	struct qstr q = qstr_make(name, (u32)strlen(name));
 	struct path p = {nameless_mnt, dentry_alloc(nameless_mnt->sb->root, &q)};
+	int err;
 
 	if (!p.dentry) {
 		inode_put(i);
@@ -23,9 +24,9 @@ static int attach_file(struct inode *i, const char *name, u32 flags, struct file
 	}
 	dentry_instantiate(p.dentry, i);
 	mount_get(p.mnt);
-	*out = file_alloc(&p, flags);
+	err = file_alloc(&p, flags, out);
 	path_put(&p);
-	return *out ? 0 : -ENFILE;
+	return err;
 }
 
 int tmpfs_file_create_nameless(const char *name, u64 size, u32 mode, u32 flags, struct file **out)
