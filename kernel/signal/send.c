@@ -6,6 +6,7 @@
 #include "internal.h"
 #include <task/coredump.h>
 #include <task/pid.h>
+#include <vfs/poll.h>
 
 void signal_wake(struct task *t, bool fatal)
 {
@@ -140,9 +141,12 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo
 	    signal_is_ignored(p, sig))
 		return 0;
 	err = sigqueue_add(target, t ? &t->pending : &p->shared_pending, sig, info);
-	if (!err)
-		signal_complete(p, t, sig);
-	return err;
+	if (err)
+		return err;
+	if (unlikely(p->signal_wait) && wait_queue_active(&p->signal_wait->queue))
+		wake_up_events(&p->signal_wait->queue, ~0U, EPOLLIN);
+	signal_complete(p, t, sig);
+	return 0;
 }
 
 void signal_send_process(struct process *p, int sig, const siginfo_t *info)

@@ -123,6 +123,7 @@ void process_put(struct process *p)
 	if (!ref_put(&p->ref))
 		return;
 	signal_sighand_put(p->sighand);
+	signal_wait_put(p->signal_wait);
 	kmem_cache_free(process_cache, p);
 }
 

@@ -1,5 +1,6 @@
 /* eventfd: a counter that is read and written as a file; e->lock guards it. */
 #include <lib/errno.h>
+#include <lib/format.h>
 #include <mm/slab.h>
 #include <syscall/table.h>
 #include <vfs/file.h>
@@ -14,8 +15,11 @@ struct eventfd {
 	struct spinlock lock;    /* LOCK_RANK_FILE */
 	u64 count;               /* lock; torn-free reads */
 	bool semaphore;          /* const */
+	int id;                  /* const: tells them apart in fdinfo */
 	struct wait_queue wait;
 };
+
+static struct atomic nr_made;
 
 static bool take(struct eventfd *e, u64 *value)
 {
@@ -110,6 +114,16 @@ static void eventfd_release(struct file *f)
 	kfree(e);
 }
 
+static void eventfd_show_fdinfo(struct file *f, void (*emit)(void *ctx, const char *text), void *ctx)
+{
+	const struct eventfd *e = f->private;
+	char line[64];
+
+	format(line, sizeof(line), "eventfd-count: %16llx\neventfd-id: %d\n", READ_ONCE(e->count),
+	       e->id);
+	emit(ctx, line);
+}
+
 static const struct file_ops eventfd_fops = {
 	.name = "eventfd",
 	.llseek = file_llseek_noop,
@@ -117,6 +131,7 @@ static const struct file_ops eventfd_fops = {
 	.write = eventfd_write,
 	.poll = eventfd_poll,
 	.release = eventfd_release,
+	.show_fdinfo = eventfd_show_fdinfo,
 };
 
 static int eventfd_create(u32 count, u32 flags, struct file **out)
@@ -130,6 +145,7 @@ static int eventfd_create(u32 count, u32 flags, struct file **out)
 	wait_queue_init(&e->wait);
 	e->count = count;
 	e->semaphore = flags & EFD_SEMAPHORE;
+	e->id = atomic_add_return(&nr_made, 1) - 1;
 	err = file_create_anon("anon_inode:[eventfd]", &eventfd_fops, e,
 			       O_RDWR | (flags & O_NONBLOCK), out);
 	if (err)

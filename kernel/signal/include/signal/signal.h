@@ -5,6 +5,7 @@
 #pragma once
 
 #include <signal/types.h>
+#include <sync/wait.h>
 
 struct task;
 struct process;
@@ -58,6 +59,21 @@ void signal_recalc_locked(void);
 int signal_set_temporary_mask(struct user_sigset mask, u64 sigsetsize) __must_check;
 /* Puts the mask back at once when the call did not end in -ERESTARTNOHAND/-EINTR. */
 void signal_restore_mask(bool interrupted);
+
+/* For signalfd. All about the current process. */
+struct signal_wait {
+	struct ref ref;
+	struct wait_queue queue; /* woken for each signal that is queued */
+};
+/* A reference, or NULL: no memory. */
+struct signal_wait *signal_wait_get(void);
+void signal_wait_put(struct signal_wait *w); /* NULL is allowed */
+/* Wakes all who wait: what they wait for has changed. */
+void signal_wait_wake(void);
+/* Pending for the current thread or its process, blocked or not. A hint without a lock. */
+u64 signal_pending_bits(void);
+/* Takes a pending signal of the set, blocked or not; 0: none. */
+int signal_take_pending(u64 wanted, siginfo_t *info);
 
 /* True when sig is ignored by, or blocked in, the current process (tty job control). */
 bool signal_ignored_or_blocked(int sig);

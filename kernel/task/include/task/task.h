@@ -144,6 +144,7 @@ struct process {
 	struct spinlock siglock;         /* LOCK_RANK_SIGHAND; interrupts disabled */
 	struct sighand *sighand;         /* actions; shared by CLONE_SIGHAND; sighand */
 	struct signal_queue shared_pending; /* sighand */
+	struct signal_wait *signal_wait; /* sighand to set, once: reference; for signalfd */
 	u32 signal_flags;                /* sighand: SIGNAL_* */
 	s32 group_exit_code;             /* sighand */
 	s32 stop_signal;                 /* sighand: group stop in progress or done */
