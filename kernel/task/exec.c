@@ -129,7 +129,7 @@ static void exec_commit_cred(struct exec *e)
 		       (new->cap_permitted & ~old->cap_permitted);
 
 	/* Neither does a program show itself that its user may not even read. */
-	if (changed || e->secure || new->euid != new->uid || new->egid != new->gid ||
+	if (changed || new->euid != new->uid || new->egid != new->gid ||
 	    inode_permission(e->file->inode, MAY_READ))
 		me->mm->dumpable = READ_ONCE(suid_dumpable);
 	else
@@ -176,6 +176,7 @@ static int exec_commit(struct exec *e, struct regs *regs)
 	if (err)
 		return err;
 	mutex_lock(&current->process->exec_lock);
+	exec_cred_finish(e);
 	exec_switch_mm(e);
 	exec_reset_task(e);
 	err = exec_elf_map(e);
@@ -261,6 +262,19 @@ static int exec_name_fd(struct exec *e, int dirfd, const char *name, char *buf, 
 	return 0;
 }
 
+/* A task whose setuid went beyond RLIMIT_NPROC may run nothing while that is so. */
+static int exec_check_nproc(void)
+{
+	struct task *me = current;
+
+	if (likely(!(me->flags & TASK_F_NPROC)))
+		return 0;
+	if (user_over_limit(me->cred->user))
+		return -EAGAIN;
+	me->flags &= ~(u32)TASK_F_NPROC;
+	return 0;
+}
+
 static long exec_user(int dirfd, struct user_str upath, struct user_strv argv,
 		      struct user_strv envp, u32 lookup_flags)
 {
@@ -271,6 +285,11 @@ static long exec_user(int dirfd, struct user_str upath, struct user_strv argv,
 
 	if (!e)
 		return -ENOMEM;
+	err = exec_check_nproc();
+	if (err) {
+		kfree(e);
+		return err;
+	}
 	err = filename_get(&name, upath, lookup_flags);
 	if (err) {
 		kfree(e);

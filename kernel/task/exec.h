@@ -33,6 +33,7 @@ struct exec {
 	struct exec_args args;
 	struct cred *cred;          /* what the program will run with */
 	bool secure;                /* AT_SECURE: more privilege than the caller's */
+	bool file_caps, effective;  /* the file has capabilities; the permitted set is effective */
 	struct elf_image image, interp;
 	struct elf64_phdr *phdrs, *interp_phdrs;
 	struct file *interp_file;
@@ -63,8 +64,10 @@ int exec_elf_load(struct exec *e);
 int exec_elf_map(struct exec *e);
 void exec_elf_free(struct exec *e);
 
-/* exec_cred.c: e->cred and e->secure from the file's mode. 0 or -ENOMEM. */
+/* exec_cred.c: e->cred as the file would have it. 0, -ENOMEM, -EPERM, -EINVAL. */
 int exec_cred_prepare(struct exec *e);
+/* e->cred and e->secure as the caller may have them. The only thread left calls it. */
+void exec_cred_finish(struct exec *e);
 
 /* exec_threads.c: ends all other threads and makes the current one the leader. 0 or -EAGAIN. */
 int exec_become_single(void);

@@ -61,6 +61,7 @@ static int clone_check_limits(void)
 	if ((u64)atomic_read(&current->cred->user->nr_tasks) >= limit && current->cred->uid != 0 &&
 	    !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN))
 		return -EAGAIN;
+	current->flags &= ~(u32)TASK_F_NPROC;
 	return 0;
 }
 

@@ -52,6 +52,10 @@ static int setid_change_user(struct cred *c)
 		return -EAGAIN;
 	user_account_put(c->user);
 	c->user = u;
+	/* Too many programs do not look at setuid's result: it is execve that fails. */
+	current->flags &= ~(u32)TASK_F_NPROC;
+	if (u->uid != 0 && user_over_limit(u))
+		current->flags |= TASK_F_NPROC;
 	return 0;
 }
 

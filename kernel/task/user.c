@@ -8,6 +8,8 @@
 #include <mm/slab.h>
 #include <sync/spinlock.h>
 #include <task/cred.h>
+#include <task/task.h>
+#include <linux/resource.h>
 
 #define USER_HASH_BITS 6
 
@@ -43,6 +45,11 @@ struct user_account *user_account_get(u32 uid)
 	spin_unlock_irqrestore(&user_lock, flags);
 	kfree(fresh);
 	return u;
+}
+
+bool user_over_limit(const struct user_account *u)
+{
+	return (u64)atomic_read(&u->nr_tasks) > rlimit(RLIMIT_NPROC);
 }
 
 void user_account_ref(struct user_account *u)

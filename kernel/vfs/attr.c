@@ -9,7 +9,7 @@
 #include <mm/mm.h>
 #include <signal/signal.h>
 #include <task/task.h>
-#include <vfs/inode.h>
+#include <vfs/file_caps.h>
 
 #include "internal.h"
 
@@ -72,20 +72,26 @@ static int attr_check(struct inode *i, struct iattr *a)
 	return times_check(i, a->valid);
 }
 
-/* Set-id bits go when owner or data change, whoever changes them. */
+/* Set-id bits go when the owner changes, and when data change without CAP_FSETID. */
 static void kill_setid(const struct inode *i, struct iattr *a)
 {
-	u32 mode = i->mode & ~(u32)S_ISUID;
+	u32 mode;
 
 	if (S_ISDIR(i->mode) || (a->valid & ATTR_MODE))
 		return;
-	if ((i->mode & S_IXGRP) ||
-	    (!cred_in_group(current->cred, i->gid) && !capable(CAP_FSETID)))
-		mode &= ~(u32)S_ISGID;
+	if ((a->valid & ATTR_SIZE) && capable(CAP_FSETID))
+		return;
+	mode = mode_without_setid(i);
 	if (mode == i->mode)
 		return;
 	a->valid |= ATTR_MODE;
 	a->mode = mode;
+}
+
+static int kill_privileges(struct dentry *d, struct iattr *a)
+{
+	kill_setid(d->inode, a);
+	return inode_kill_caps(d);
 }
 
 int inode_setattr_locked(struct dentry *d, struct iattr *a)
@@ -98,7 +104,9 @@ int inode_setattr_locked(struct dentry *d, struct iattr *a)
 	if (err)
 		return err;
 	if (a->valid & ATTR_KILL_PRIV)
-		kill_setid(i, a);
+		err = kill_privileges(d, a);
+	if (err)
+		return err;
 	if (i->ops && i->ops->setattr)
 		return i->ops->setattr(d, a);
 	return inode_setattr_simple(d, a);

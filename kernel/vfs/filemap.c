@@ -128,7 +128,9 @@ static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
 
 	if (left <= 0)
 		return left;
-	inode_strip_setid(inode);
+	n = inode_strip_privileges(f->path.dentry);
+	if (n)
+		return n;
 	inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
 	while (left) {
 		size_t want = MIN((u64)left, PAGE_SIZE - (u64)pos % PAGE_SIZE);

@@ -12,6 +12,7 @@
 #include <task/task.h>
 #include <vfs/chrdev.h>
 #include <vfs/file.h>
+#include <vfs/file_caps.h>
 #include <vfs/locks.h>
 #include <vfs/pipe.h>
 
@@ -191,16 +192,26 @@ void path_accessed(const struct path *p)
 	inode_accessed(p->mnt, p->dentry->inode);
 }
 
-void inode_strip_setid(struct inode *i)
+u32 mode_without_setid(const struct inode *i)
 {
-	u32 mode = i->mode, kill = 0;
+	u32 mode = i->mode & ~(u32)S_ISUID;
 
-	if (likely(!(mode & (S_ISUID | S_ISGID))) || !S_ISREG(mode) || capable(CAP_FSETID))
-		return;
-	kill |= mode & S_ISUID;
-	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		kill |= S_ISGID;
-	WRITE_ONCE(i->mode, mode & ~kill);
+	/* Set-group-id without group execution is no privilege; who is not of the group loses it. */
+	if ((mode & S_IXGRP) ||
+	    (!cred_in_group(current->cred, i->gid) && !capable(CAP_FSETID)))
+		mode &= ~(u32)S_ISGID;
+	return mode;
+}
+
+int inode_strip_privileges(struct dentry *d)
+{
+	struct inode *i = d->inode;
+
+	if (likely(!(i->mode & (S_ISUID | S_ISGID)) && !(i->flags & INODE_FILE_CAPS)))
+		return 0;
+	if (S_ISREG(i->mode) && !capable(CAP_FSETID))
+		WRITE_ONCE(i->mode, mode_without_setid(i));
+	return inode_kill_caps(d);
 }
 
 void inode_init(void)

@@ -159,7 +159,8 @@ void file_drop_write(struct file *f)
 
 static int file_truncate(struct file *f)
 {
-	struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_FILE};
+	struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_KILL_PRIV |
+				       ATTR_FILE};
 	bool counted = f->mode & FMODE_WROTE;
 	int err = 0;
 

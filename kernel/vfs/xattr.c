@@ -11,6 +11,7 @@
 #include <syscall/table.h>
 #include <task/task.h>
 #include <vfs/file.h>
+#include <vfs/file_caps.h>
 
 #include "internal.h"
 
@@ -64,18 +65,36 @@ static int xattr_permission(struct inode *i, const char *name, u32 mask)
 static int xattr_set(const struct path *p, const char *name, const void *value, size_t size,
 		     int flags)
 {
+	bool file_caps = strcmp(name, XATTR_NAME_CAPS) == 0;
 	struct inode *i = p->dentry->inode;
 	int err = mount_want_write(p->mnt);
 
 	if (err)
 		return err;
+	if (file_caps && value && !file_caps_writable(value, size))
+		return -EINVAL;
 	rwsem_write_lock(&i->lock);
 	err = xattr_permission(i, name, MAY_WRITE);
 	if (!err)
 		err = i->ops && i->ops->setxattr ? i->ops->setxattr(p->dentry, name, value, size, flags)
 						 : -EOPNOTSUPP;
+	if (!err && file_caps)
+		inode_note_caps(i, value);
 	rwsem_write_unlock(&i->lock);
 	return err;
+}
+
+ssize_t inode_getxattr(struct dentry *d, const char *name, void *value, size_t size)
+{
+	struct inode *i = d->inode;
+	ssize_t ret;
+
+	if (!i->ops || !i->ops->getxattr)
+		return -EOPNOTSUPP;
+	rwsem_read_lock(&i->lock);
+	ret = i->ops->getxattr(d, name, value, size);
+	rwsem_read_unlock(&i->lock);
+	return ret;
 }
 
 static long xattr_get(const struct path *p, const char *name, struct user_bytes value, u64 size)
@@ -86,17 +105,16 @@ static long xattr_get(const struct path *p, const char *name, struct user_bytes 
 
 	if (ret)
 		return ret;
-	if (!i->ops || !i->ops->getxattr)
-		return -EOPNOTSUPP;
 	size = MIN(size, (u64)XATTR_SIZE_MAX);
 	if (size) {
 		buf = kvmalloc(size, GFP_KERNEL);
 		if (!buf)
 			return -ENOMEM;
 	}
-	rwsem_read_lock(&i->lock);
-	ret = i->ops->getxattr(p->dentry, name, buf, size);
-	rwsem_read_unlock(&i->lock);
+	if (strcmp(name, XATTR_NAME_CAPS) == 0)
+		ret = path_file_caps_value(p, buf, size);
+	else
+		ret = inode_getxattr(p->dentry, name, buf, size);
 	if (ret > 0 && size && user_write_bytes(value, buf, (size_t)ret))
 		ret = -EFAULT;
 	kvfree(buf);

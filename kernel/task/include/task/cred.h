@@ -40,6 +40,8 @@ struct user_account {
 /* The account of uid, made if need be, with a reference; NULL: no memory. */
 struct user_account *user_account_get(u32 uid);
 void user_account_ref(struct user_account *u);
+/* Has u more tasks than the current task's RLIMIT_NPROC? */
+bool user_over_limit(const struct user_account *u);
 /* Any context. */
 void user_account_put(struct user_account *u);
 

@@ -117,6 +117,7 @@ struct inode {
 #define INODE_APPEND    BIT(1)
 #define INODE_NOATIME   BIT(2)
 #define INODE_DEAD      BIT(3) /* directory that was removed: nothing is created in it */
+#define INODE_FILE_CAPS BIT(5) /* has security.capability: a change of data or owner drops it */
 #define INODE_LINKABLE  BIT(4) /* O_TMPFILE: may get a name although nlink is 0 */
 
 #define MAY_EXEC  1
@@ -146,10 +147,16 @@ void inode_put_write(struct inode *i);
 /* The opposite: 0, or -ETXTBSY while somebody has it open for writing. */
 int inode_deny_write(struct inode *i) __must_check;
 void inode_allow_write(struct inode *i);
+/* An attribute without permission check: its size, or -ENODATA, -EOPNOTSUPP, -ERANGE. Locks the
+ * inode; may sleep. */
+ssize_t inode_getxattr(struct dentry *d, const char *name, void *value, size_t size);
 /* New size: cuts pages off, zeroes the rest of the last one. Inode lock held exclusively. */
 void inode_truncate(struct inode *i, u64 size);
-/* A write changed the data: drops set-id bits unless CAP_FSETID. Inode lock held exclusively. */
-void inode_strip_setid(struct inode *i);
+/* A write changes the data: drops set-id bits unless CAP_FSETID, and file capabilities. Inode lock
+ * held exclusively. */
+int inode_strip_privileges(struct dentry *d) __must_check;
+/* What becomes of the mode of a file when somebody without CAP_FSETID changes it. */
+u32 mode_without_setid(const struct inode *i);
 /* After a read: the access time, as the mount's atime rule wants it. Does not sleep. */
 void path_accessed(const struct path *p);
 void inode_touch(struct inode *i, u32 attr_times); /* ATTR_ATIME|MTIME|CTIME = now */
@@ -231,6 +238,12 @@ struct mount {
 #define MNT_RELATIME   MS_RELATIME
 #define MNT_FLAGS (MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOSYMFOLLOW |          \
 		   MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
+
+/* Set-id bits and file capabilities count there: not with nosuid, nor in a mount of no tree. */
+static inline bool mount_may_suid(const struct mount *m)
+{
+	return READ_ONCE(m->ns) && !(READ_ONCE(m->flags) & MNT_NOSUID);
+}
 
 struct mount_ns {
 	struct ref ref;
