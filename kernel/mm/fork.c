@@ -126,6 +126,7 @@ static void copy_layout(struct mm *to, const struct mm *from)
 		file_get_exec(to->exe_file);
 	to->vdso_base = from->vdso_base;
 	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
+	to->membarrier = READ_ONCE(from->membarrier);
 	to->dumpable = from->dumpable;
 	to->dump_filter = from->dump_filter;
 }

@@ -26,7 +26,11 @@
 #include <sync/rcu.h>
 #include <time/clock.h>
 #include <time/timer.h>
+#include <linux/membarrier.h>
+#include <task/rseq.h>
 #include "run_queue.h"
+
+#define SYNC_CORE_REGISTERED MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE
 
 DEFINE_PER_CPU(struct run_queue, run_queue) = {.lock = SPINLOCK_INIT(LOCK_RANK_RUN_QUEUE)};
 struct cpumask sched_cpus, idle_cpus;
@@ -224,6 +228,8 @@ static inline void switch_mm(struct run_queue *rq, struct task *prev, struct tas
 	next->active_mm = next->mm;
 	if (next->mm != loaded)
 		arch_mm_switch(next->mm);
+	else if (unlikely(READ_ONCE(loaded->membarrier) & SYNC_CORE_REGISTERED) && !prev->mm)
+		task_set_work(next, WORK_IRET); /* refetches instructions, as a load of CR3 does */
 	if (!prev->mm) {
 		prev->active_mm = NULL;
 		rq->drop_mm = loaded;
@@ -270,6 +276,7 @@ static void switch_to(struct run_queue *rq, struct task *prev, struct task *next
 	rq->nr_switches++;
 	next->se.exec_start_ns = rq->clock;
 	next->on_cpu = 1;
+	rseq_switch(prev, next, rq->cpu);
 	switch_mm(rq, prev, next);
 	sched_finish_switch(arch_switch(prev, next));
 }

@@ -10,9 +10,10 @@
 #include <sync/rcu.h>
 #include <task/coredump.h>
 #include <task/pid.h>
+#include <task/rseq.h>
 
 /* What may still be pending when user mode is entered: bits that only the gate's assembly reads. */
-#define WORK_LOOP_MASK (WORK_SIGNAL | WORK_RESCHED | WORK_NOTIFY | WORK_RESTORE_MASK)
+#define WORK_LOOP_MASK (WORK_SIGNAL | WORK_RESCHED | WORK_NOTIFY | WORK_RESTORE_MASK | WORK_RSEQ)
 
 /* The terminal's stop signals do nothing in a group that no shell could continue. */
 static bool stop_is_pointless(struct process *p, int sig)
@@ -177,6 +178,8 @@ static void signal_handle(struct regs *regs, struct signal_delivery *d)
 	struct sigset blocked = me->blocked;
 
 	restart_before_handler(regs, &d->action);
+	if (unlikely(me->rseq_addr))
+		rseq_signal(regs, d->sig);
 	d->oldmask = READ_ONCE(me->work) & WORK_RESTORE_MASK ? me->saved_blocked : me->blocked;
 	if (arch_signal_push(regs, d)) {
 		siginfo_t info;
@@ -222,6 +225,8 @@ void gate_exit_work(struct regs *regs)
 		}
 		if (work & WORK_NOTIFY)
 			task_work_run();
+		if (work & WORK_RSEQ)
+			rseq_resume(regs);
 		if (work & WORK_SIGNAL)
 			signal_deliver(regs);
 		else if (work & WORK_RESTORE_MASK)

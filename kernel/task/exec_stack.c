@@ -4,6 +4,7 @@
  * argv, argc; the stack pointer at argc, aligned to 16.
  */
 #include <arch/cpu.h>
+#include <arch/signal_frame.h>
 #include <arch/vdso.h>
 #include <lib/string.h>
 #include <linux/auxvec.h>
@@ -160,6 +161,7 @@ static size_t fill_auxv(const struct exec *e, u64 name, u64 random, u64 platform
 
 #define AUX(key, value) (*at++ = (key), *at++ = (u64)(value))
 	AUX(AT_SYSINFO_EHDR, current->mm->vdso_base);
+	AUX(AT_MINSIGSTKSZ, arch_signal_frame_size());
 	AUX(AT_HWCAP, arch_hwcap);
 	AUX(AT_PAGESZ, PAGE_SIZE);
 	AUX(AT_CLKTCK, 100);

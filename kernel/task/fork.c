@@ -83,6 +83,7 @@ static void clone_copy_fields(struct task *t, const struct clone_request *req)
 		t->rseq_addr = me->rseq_addr;
 		t->rseq_len = me->rseq_len;
 		t->rseq_sig = me->rseq_sig;
+		t->rseq_cpu = me->rseq_cpu;
 	}
 	t->set_child_tid = req->flags & CLONE_CHILD_SETTID ? user_address(req->child_tid) : 0;
 	t->clear_child_tid = req->flags & CLONE_CHILD_CLEARTID ? user_address(req->child_tid) : 0;

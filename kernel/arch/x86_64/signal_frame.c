@@ -57,6 +57,12 @@ static u32 xframe_size(void)
 	return fpu_has_xsave ? arch_fpu_size + FP_XSTATE_MAGIC2_SIZE : sizeof(struct fxregs);
 }
 
+/* With what the alignments of the frame and of the image may cost. */
+u64 arch_signal_frame_size(void)
+{
+	return ALIGN_UP(sizeof(struct sigframe) + 15 + xframe_size() + 63, 16ULL);
+}
+
 /* Where the frame goes; 0 when it would overflow the alternate stack that is already in use. */
 static u64 frame_place(const struct signal_delivery *d, u64 sp, u64 *fpstate)
 {

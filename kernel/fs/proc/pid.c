@@ -203,17 +203,12 @@ static int show_coredump_filter(struct text *t, const struct proc_target *target
 static int store_coredump_filter(char *data, const struct proc_target *target)
 {
 	struct mm *mm;
-	unsigned int base = 10;
 	char *end = strchr(data, '\n');
 	u64 v;
 
 	if (end)
 		*end = '\0';
-	if (data[0] == '0' && data[1]) {
-		base = data[1] == 'x' || data[1] == 'X' ? 16 : 8;
-		data += base == 16 ? 2 : 1;
-	}
-	if (parse_u64(data, base, &v) || v > U32_MAX)
+	if (parse_u64(data, 0, &v) || v > U32_MAX)
 		return -EINVAL;
 	mm = task_get_mm(target->task);
 	if (!mm)

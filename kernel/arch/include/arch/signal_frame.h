@@ -15,5 +15,7 @@ int arch_signal_push(struct regs *regs, const struct signal_delivery *sig) __mus
  * result register; a frame that cannot be read or is forged raises SIGSEGV.
  */
 long arch_sigreturn(struct regs *regs);
+/* The most that a frame takes on the stack: AT_MINSIGSTKSZ. */
+u64 arch_signal_frame_size(void);
 /* Rewinds regs so that the interrupted call is issued again (or as restart_syscall). */
 void arch_syscall_restart(struct regs *regs, bool restart_block);

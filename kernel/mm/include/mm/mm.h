@@ -101,6 +101,7 @@ struct mm {
 	struct file *exe_file;           /* mmap_lock; reference held */
 	u64 vdso_base;
 	u64 auxv[48];                    /* AT_* pairs as given to the program, for /proc/pid/auxv */
+	u32 membarrier;                  /* registrations as MEMBARRIER_CMD_* bits; atomic */
 	u32 dumpable;                    /* SUID_DUMP_* */
 	u32 dump_filter;                 /* CORE_FILTER_*: /proc/PID/coredump_filter */
 	u32 def_flags;                   /* VMA_LOCKED after mlockall(MCL_FUTURE) */

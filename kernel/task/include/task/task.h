@@ -34,6 +34,7 @@ struct sem_undo_list;
 #define WORK_RESTORE_MASK BIT(3)  /* sigsuspend and friends: put saved_blocked back */
 #define WORK_EXIT_TRACE  BIT(4)   /* reserved: syscall exit stop, single step */
 #define WORK_IRET        BIT(5)   /* leave through IRET: regs were changed as a whole */
+#define WORK_RSEQ        BIT(6)   /* rseq: abort a section, tell the CPU */
 #define WORK_EXIT_MASK   0x0000ffffU
 #define WORK_ENTER_TRACE BIT(16)  /* reserved: ptrace, seccomp, trace */
 #define WORK_ENTER_MASK  0xffff0000U
@@ -85,6 +86,7 @@ struct task {
 	u64 robust_list;                 /* own: user address */
 	u64 rseq_addr;                   /* own: user address; 0 none */
 	u32 rseq_len, rseq_sig;
+	u32 rseq_cpu;                    /* own, and run-queue lock: what the program was told */
 	s32 exit_signal;                 /* tasklist: to the parent; -1: thread */
 	s32 exit_code;                   /* wait(2) status word */
 	s32 pdeath_signal;               /* own */

@@ -12,6 +12,7 @@ struct regs {
 };
 
 static inline u64 regs_ip(const struct regs *r) { return r->rip; }
+static inline void regs_set_ip(struct regs *r, u64 ip) { r->rip = ip; }
 static inline u64 regs_sp(const struct regs *r) { return r->rsp; }
 static inline uptr regs_frame(const struct regs *r) { return r->rbp; }
 static inline bool regs_user_mode(const struct regs *r) { return (r->cs & 3) == 3; }
