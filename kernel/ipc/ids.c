@@ -17,28 +17,30 @@
 	{.lock = MUTEX_INIT(init_ipc_ns.kind.lock, LOCK_RANK_IPC), .last_index = U32_MAX,         \
 	 .max_index = -1}
 
+struct ipc_limits init_ipc_limits = {
+	.shmmax = ~0ULL - (1ULL << 24),
+	.shmall = ~0ULL - (1ULL << 24),
+	.shmmni = 4096,
+	.semmsl = 32000,
+	.semmns = 32000 * 32000,
+	.semopm = 500,
+	.semmni = 32000,
+	.msgmax = 8192,
+	.msgmnb = 16384,
+	.msgmni = 32000,
+	.mq_queues_max = 256,
+	.mq_msg_max = 10,
+	.mq_msgsize_max = 8192,
+	.mq_msg_default = 10,
+	.mq_msgsize_default = 8192,
+	};
+
 struct ipc_ns init_ipc_ns = {
 	.sem = IDS_INIT(sem),
 	.msg = IDS_INIT(msg),
 	.shm = IDS_INIT(shm),
-	.limits = {
-		.shmmax = ~0ULL - (1ULL << 24),
-		.shmall = ~0ULL - (1ULL << 24),
-		.shmmni = 4096,
-		.semmsl = 32000,
-		.semmns = 32000 * 32000,
-		.semopm = 500,
-		.semmni = 32000,
-		.msgmax = 8192,
-		.msgmnb = 16384,
-		.msgmni = 32000,
-	},
+	.limits = &init_ipc_limits,
 };
-
-struct ipc_limits *ipc_limits(struct ipc_ns *ns)
-{
-	return &ns->limits;
-}
 
 s64 ipc_now(void)
 {

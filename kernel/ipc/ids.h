@@ -12,7 +12,8 @@
 #include <task/task.h>
 
 #define IPC_INDEX_BITS 15
-#define IPC_INDEX_MAX  (1u << IPC_INDEX_BITS) /* objects of one kind at most (IPCMNI) */
+#define IPC_INDEX_MAX  (1u << IPC_INDEX_BITS)
+static_assert(IPC_INDEX_MAX == IPC_OBJECTS_MAX, "an index for each object");
 #define IPC_SEQ_MAX    (INT_MAX >> IPC_INDEX_BITS)
 
 /* The head of every object. */
@@ -42,7 +43,7 @@ struct ipc_ids {
 
 struct ipc_ns {
 	struct ipc_ids sem, msg, shm;
-	struct ipc_limits limits;
+	struct ipc_limits *limits;            /* const */
 	u64 shm_pages;                        /* shm.lock: of all segments */
 	u32 sem_total;                        /* sem.lock: semaphores of all sets */
 	struct atomic64 msg_bytes, msg_count; /* in all queues */

@@ -228,7 +228,7 @@ long sys_msgsnd(int id, struct user_bytes msg, u64 size, u32 flags)
 
 	if (err)
 		return err;
-	if (size > READ_ONCE(ns->limits.msgmax) || id < 0 || type < 1)
+	if (size > READ_ONCE(ns->limits->msgmax) || id < 0 || type < 1)
 		return -EINVAL;
 	err = message_fetch(user_at(msg, sizeof(long)), size, type, &m);
 	if (err)
@@ -389,11 +389,11 @@ static long queue_create(struct ipc_ns *ns, s32 key, u32 flags, u64 size)
 		return -ENOMEM;
 	ipc_object_init(&q->object, ns, key, flags, queue_free);
 	q->ctime = ipc_now();
-	q->max_bytes = READ_ONCE(ns->limits.msgmnb);
+	q->max_bytes = READ_ONCE(ns->limits->msgmnb);
 	list_init(&q->messages);
 	list_init(&q->receivers);
 	list_init(&q->senders);
-	err = ipc_add(&ns->msg, &q->object, READ_ONCE(ns->limits.msgmni));
+	err = ipc_add(&ns->msg, &q->object, READ_ONCE(ns->limits->msgmni));
 	if (err) {
 		kfree(q);
 		return err;

@@ -48,7 +48,7 @@ static int set_locked(struct msg_queue *q, const struct msqid64_ds *d)
 
 	if (err)
 		return err;
-	if (d->msg_qbytes > READ_ONCE(q->object.ns->limits.msgmnb) && !capable(CAP_SYS_RESOURCE))
+	if (d->msg_qbytes > READ_ONCE(q->object.ns->limits->msgmnb) && !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	err = ipc_set_perm(&q->object, &d->msg_perm);
 	if (err)
@@ -80,9 +80,9 @@ static long info(struct ipc_ns *ns, int cmd, struct user_msginfo buf)
 	int err;
 
 	memset(&i, 0, sizeof(i)); /* it has padding */
-	i.msgmni = (int)READ_ONCE(ns->limits.msgmni);
-	i.msgmax = (int)READ_ONCE(ns->limits.msgmax);
-	i.msgmnb = (int)READ_ONCE(ns->limits.msgmnb);
+	i.msgmni = (int)READ_ONCE(ns->limits->msgmni);
+	i.msgmax = (int)READ_ONCE(ns->limits->msgmax);
+	i.msgmnb = (int)READ_ONCE(ns->limits->msgmnb);
 	i.msgssz = MSGSSZ;
 	i.msgseg = MSGSEG;
 	i.msgpool = MSGPOOL;

@@ -229,7 +229,7 @@ static long fetch_and_operate(s32 id, struct user_sembuf ops, u32 nr,
 	struct sembuf few[OPS_ON_STACK], *copy = few;
 	long err;
 
-	if (nr > READ_ONCE(ipc_ns_current()->limits.semopm))
+	if (nr > READ_ONCE(ipc_ns_current()->limits->semopm))
 		return -E2BIG;
 	if (nr > OPS_ON_STACK)
 		copy = kvmalloc(nr * sizeof(*copy), GFP_KERNEL);
@@ -273,7 +273,7 @@ static long set_create(struct ipc_ns *ns, s32 key, u32 flags, u64 nr)
 
 	if (!nr)
 		return -EINVAL;
-	if (ns->sem_total + nr > READ_ONCE(ns->limits.semmns))
+	if (ns->sem_total + nr > READ_ONCE(ns->limits->semmns))
 		return -ENOSPC;
 	set = kvmalloc(sizeof(*set) + nr * sizeof(set->sem[0]), GFP_KERNEL);
 	if (!set)
@@ -289,7 +289,7 @@ static long set_create(struct ipc_ns *ns, s32 key, u32 flags, u64 nr)
 		list_init(&set->sem[i].waiters);
 		list_init(&set->sem[i].changed);
 	}
-	err = ipc_add(&ns->sem, &set->object, READ_ONCE(ns->limits.semmni));
+	err = ipc_add(&ns->sem, &set->object, READ_ONCE(ns->limits->semmni));
 	if (err) {
 		kvfree(set);
 		return err;
@@ -308,7 +308,7 @@ long sys_semget(int key, int nr, u32 flags)
 	static const struct ipc_get_ops ops = {.create = set_create, .check = set_check};
 	struct ipc_ns *ns = ipc_ns_current();
 
-	if (nr < 0 || (u32)nr > READ_ONCE(ns->limits.semmsl))
+	if (nr < 0 || (u32)nr > READ_ONCE(ns->limits->semmsl))
 		return -EINVAL;
 	return ipc_find_or_create(ns, &ns->sem, key, flags, (u64)nr, &ops);
 }

@@ -64,10 +64,10 @@ static long info(struct ipc_ns *ns, int cmd, struct user_seminfo buf)
 	int err;
 
 	memset(&i, 0, sizeof(i));
-	i.semmni = (int)READ_ONCE(ns->limits.semmni);
-	i.semmns = (int)READ_ONCE(ns->limits.semmns);
-	i.semmsl = (int)READ_ONCE(ns->limits.semmsl);
-	i.semopm = (int)READ_ONCE(ns->limits.semopm);
+	i.semmni = (int)READ_ONCE(ns->limits->semmni);
+	i.semmns = (int)READ_ONCE(ns->limits->semmns);
+	i.semmsl = (int)READ_ONCE(ns->limits->semmsl);
+	i.semopm = (int)READ_ONCE(ns->limits->semopm);
 	i.semvmx = SEMVMX;
 	i.semmnu = SEMMNU;
 	i.semmap = SEMMAP;

@@ -189,12 +189,12 @@ static int check_size(const struct ipc_ns *ns, u64 size, u64 pages)
 {
 	struct mem_stats mem;
 
-	if (!size || size > READ_ONCE(ns->limits.shmmax))
+	if (!size || size > READ_ONCE(ns->limits->shmmax))
 		return -EINVAL;
 	if (pages << PAGE_SHIFT < size)
 		return -ENOSPC;
 	if (ns->shm_pages + pages < ns->shm_pages ||
-	    ns->shm_pages + pages > READ_ONCE(ns->limits.shmall))
+	    ns->shm_pages + pages > READ_ONCE(ns->limits->shmall))
 		return -ENOSPC;
 	mem_stats(&mem);
 	return pages > mem.total_pages ? -ENOMEM : 0;
@@ -228,7 +228,7 @@ static long segment_create(struct ipc_ns *ns, s32 key, u32 flags, u64 size)
 	s->ctime = ipc_now();
 	err = create_file(s, size);
 	if (!err) {
-		err = ipc_add(&ns->shm, &s->object, READ_ONCE(ns->limits.shmmni));
+		err = ipc_add(&ns->shm, &s->object, READ_ONCE(ns->limits->shmmni));
 		if (err)
 			file_put(s->file);
 	}

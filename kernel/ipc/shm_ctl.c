@@ -115,7 +115,7 @@ static long set_lock(struct ipc_ns *ns, s32 id, bool lock)
 
 static long info(struct ipc_ns *ns, struct user_shminfo buf)
 {
-	const struct ipc_limits *l = &ns->limits;
+	const struct ipc_limits *l = ns->limits;
 	struct shminfo64 i = {
 		.shmmax = READ_ONCE(l->shmmax),
 		.shmmin = 1,

@@ -1,5 +1,6 @@
 /* Removing names: unlink and rmdir. */
 #include <lib/errno.h>
+#include <lib/string.h>
 #include <linux/fcntl.h>
 #include <syscall/table.h>
 #include <vfs/file.h>
@@ -50,6 +51,29 @@ static int unlink_in(const struct path *parent, const struct last_component *las
 		inode_get(op.victim);
 		err = unlink_locked(&op);
 	}
+	name_end(&op);
+	return err;
+}
+
+int vfs_unlink_in(const struct path *dir, const char *name)
+{
+	struct last_component last = {.name = qstr_make(name, (u32)strlen(name)), .type = LAST_NORM};
+
+	path_get(dir);
+	return unlink_in(dir, &last);
+}
+
+int vfs_with_child(const struct path *dir, const char *name, child_fn act, void *ctx)
+{
+	struct last_component last = {.name = qstr_make(name, (u32)strlen(name)), .type = LAST_NORM};
+	struct name_op op;
+	int err;
+
+	path_get(dir);
+	err = name_begin_remove(&op, dir, &last);
+	if (err)
+		return err;
+	err = act(op.dir, op.d, ctx);
 	name_end(&op);
 	return err;
 }

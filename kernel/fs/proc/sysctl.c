@@ -7,6 +7,7 @@
  * asked again at each write. A number is taken from a write at position 0, later ones are ignored.
  */
 #include <event/epoll.h>
+#include <ipc/ipc.h>
 #include <lib/errno.h>
 #include <lib/format.h>
 #include <lib/string.h>
@@ -57,7 +58,9 @@ static void number_set(const struct number *n, s64 v)
 
 static int show_number(struct text *t, const struct proc_target *target)
 {
-	text_printf(t, "%lld\n", number_get(target->entry->setting));
+	const struct number *n = target->entry->setting;
+
+	text_printf(t, n->wide && n->min >= 0 ? "%llu\n" : "%lld\n", number_get(n));
 	return 0;
 }
 
@@ -126,6 +129,64 @@ static int store_number(char *data, const struct proc_target *target)
 /* What cannot be changed. */
 #define CONSTANT(name_, value_)                                                                    \
 	NUMBER(name_, 0444, .word = &(u64){value_}, .wide = true)
+
+/* ---- The limits of System V objects that are no single signed number ---- */
+
+/* 64 bits without a sign. */
+static int store_unsigned(char *data, const struct proc_target *target)
+{
+	const struct number *n = target->entry->setting;
+	char *s = skip_spaces(data), *stop = s, *end;
+	u64 v;
+
+	if (proc_setting_permission(target->entry->mode, MAY_WRITE))
+		return -EPERM;
+	if (target->pos || !*data)
+		return 0;
+	while (*stop && !is_space(*stop))
+		stop++;
+	end = skip_spaces(stop);
+	*stop = '\0';
+	if (parse_u64(s, 0, &v))
+		return -EINVAL;
+	number_set(n, (s64)v);
+	return (int)(end - data);
+}
+
+#define UNSIGNED(name_, word_)                                                                     \
+	{.name = name_, .mode = S_IFREG | 0644, .show = show_number, .store = store_unsigned,      \
+	 .setting = &(const struct number){.word = &(word_), .wide = true}}
+
+static u32 *const sem_words[] = {&init_ipc_limits.semmsl, &init_ipc_limits.semmns,
+				 &init_ipc_limits.semopm, &init_ipc_limits.semmni};
+
+static int show_sem_limits(struct text *t, const struct proc_target *target)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(sem_words); i++)
+		text_printf(t, "%s%u", i ? "\t" : "", READ_ONCE(*sem_words[i]));
+	text_append(t, "\n", 1);
+	return 0;
+}
+
+/* As many as are given, from the first on. */
+static int store_sem_limits(char *data, const struct proc_target *target)
+{
+	char *s = skip_spaces(data), *end = s;
+	s64 v;
+
+	if (proc_setting_permission(target->entry->mode, MAY_WRITE))
+		return -EPERM;
+	if (target->pos)
+		return 0;
+	for (unsigned int i = 0; *s && i < ARRAY_SIZE(sem_words); i++, s = end) {
+		if (parse_number(s, &v, &end) || v < 0 || v > INT_MAX)
+			return -EINVAL;
+		if (sem_words[i] == &init_ipc_limits.semmni && v > IPC_OBJECTS_MAX)
+			return -EINVAL;
+		WRITE_ONCE(*sem_words[i], (u32)v);
+	}
+	return (int)(end - data);
+}
 
 /* ---- Texts ---- */
 
@@ -262,6 +323,9 @@ static const struct proc_entry kernel_children[] = {
 	INTEGER("core_uses_pid", core_uses_pid),
 	TEXT("domainname", 0644, UTS_SIZE, get_domainname, uts_set_domainname),
 	TEXT("hostname", 0644, UTS_SIZE, get_nodename, uts_set_nodename),
+	NUMBER_IN("msgmax", 0644, init_ipc_limits.msgmax, 0, INT_MAX),
+	NUMBER_IN("msgmnb", 0644, init_ipc_limits.msgmnb, 0, INT_MAX),
+	NUMBER_IN("msgmni", 0644, init_ipc_limits.msgmni, 0, IPC_OBJECTS_MAX),
 	CONSTANT("ngroups_max", NGROUPS_MAX),
 	TEXT("osrelease", 0444, UTS_SIZE, get_release, NULL),
 	TEXT("ostype", 0444, UTS_SIZE, get_sysname, NULL),
@@ -270,6 +334,11 @@ static const struct proc_entry kernel_children[] = {
 	NUMBER_IN("pid_max", 0644, pid_max, PID_MAX_MIN, PID_LIMIT),
 	{.name = "random", .mode = S_IFDIR | 0555, .children = random_children},
 	INTEGER("randomize_va_space", randomize_va_space),
+	{.name = "sem", .mode = S_IFREG | 0644, .show = show_sem_limits,
+	 .store = store_sem_limits},
+	UNSIGNED("shmall", init_ipc_limits.shmall),
+	UNSIGNED("shmmax", init_ipc_limits.shmmax),
+	NUMBER_IN("shmmni", 0644, init_ipc_limits.shmmni, 0, IPC_OBJECTS_MAX),
 	NUMBER_IN("threads-max", 0644, max_tasks, 1, THREADS_MAX_MAX),
 	TEXT("version", 0444, UTS_SIZE, get_version, NULL),
 	{0},
@@ -290,10 +359,20 @@ static const struct proc_entry epoll_children[] = {
 	{0},
 };
 
+static const struct proc_entry mqueue_children[] = {
+	NUMBER_IN("msg_default", 0644, init_ipc_limits.mq_msg_default, 1, 65536),
+	NUMBER_IN("msg_max", 0644, init_ipc_limits.mq_msg_max, 1, 65536),
+	NUMBER_IN("msgsize_default", 0644, init_ipc_limits.mq_msgsize_default, 128, 16777216),
+	NUMBER_IN("msgsize_max", 0644, init_ipc_limits.mq_msgsize_max, 128, 16777216),
+	NUMBER_IN("queues_max", 0644, init_ipc_limits.mq_queues_max, 0, INT_MAX),
+	{0},
+};
+
 static const struct proc_entry fs_children[] = {
 	{.name = "epoll", .mode = S_IFDIR | 0555, .children = epoll_children},
 	NUMBER("file-max", 0644, .word = &file_max, .wide = true, .max = S64_MAX),
 	SHOWN("file-nr", show_file_nr),
+	{.name = "mqueue", .mode = S_IFDIR | 0555, .children = mqueue_children},
 	NUMBER_IN("nr_open", 0644, nr_open, NR_OPEN_MIN, NR_OPEN_MAX),
 	CONSTANT("overflowgid", OVERFLOW_ID),
 	CONSTANT("overflowuid", OVERFLOW_ID),

@@ -30,11 +30,15 @@ void shm_show(struct ipc_ns *ns, void (*emit)(void *ctx, const char *text), void
 void sem_show(struct ipc_ns *ns, void (*emit)(void *ctx, const char *text), void *ctx);
 void msg_show(struct ipc_ns *ns, void (*emit)(void *ctx, const char *text), void *ctx);
 
+#define IPC_OBJECTS_MAX 32768 /* of one System V kind */
+
 /* Limits, as /proc/sys/kernel shows and sets them; torn-free reads and writes. */
 struct ipc_limits {
 	u64 shmmax, shmall;                  /* bytes of a segment; pages of all */
 	u32 shmmni;
 	u32 semmsl, semmns, semopm, semmni;  /* /proc/sys/kernel/sem, in this order */
 	u32 msgmax, msgmnb, msgmni;
+	/* /proc/sys/fs/mqueue. */
+	u32 mq_queues_max, mq_msg_max, mq_msgsize_max, mq_msg_default, mq_msgsize_default;
 };
-struct ipc_limits *ipc_limits(struct ipc_ns *ns);
+extern struct ipc_limits init_ipc_limits; /* of init_ipc_ns */

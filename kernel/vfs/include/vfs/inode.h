@@ -272,6 +272,14 @@ int vfs_mknod_at(int dirfd, const char *name, u32 mode, u64 rdev) __must_check;
 int vfs_symlink_at(const char *target, int dirfd, const char *name) __must_check;
 
 /*
+ * For file systems with calls of their own for their names (mqueue). name is one component. The
+ * first looks it up and runs act with dir locked exclusively; d may be negative.
+ */
+typedef int (*child_fn)(struct inode *dir, struct dentry *d, void *ctx);
+int vfs_with_child(const struct path *dir, const char *name, child_fn act, void *ctx) __must_check;
+int vfs_unlink_in(const struct path *dir, const char *name) __must_check;
+
+/*
  * For archives: makes the object, with owner and mode as given and without permission checks. What
  * has that name is kept if it is a directory or regular file of the same kind, else removed. *out
  * is the object, with references. 0, -ENOENT (no such parent), -ENOTEMPTY, -ENOSPC …
