@@ -188,7 +188,7 @@ static void insert_area(struct mm *mm, struct vma *v)
 	}
 }
 
-static int commit_area(struct request *r)
+static int commit_area_counted(struct request *r)
 {
 	struct mm *mm = r->mm;
 	u64 end = r->addr + r->len, pages = r->len >> PAGE_SHIFT, charge = 0;
@@ -224,6 +224,22 @@ static int commit_area(struct request *r)
 	insert_area(mm, v);
 	mm_count_vma(mm, r->vma_flags, pages);
 	return 0;
+}
+
+/* The file's count of areas that may write is held until the new area is in it, against seals. */
+static int commit_area(struct request *r)
+{
+	u32 writes = VMA_SHARED | VMA_MAYWRITE;
+	int err;
+
+	if (!r->file || (r->vma_flags & writes) != writes)
+		return commit_area_counted(r);
+	err = mapping_writable_get(&r->file->inode->mapping);
+	if (err)
+		return err;
+	err = commit_area_counted(r);
+	mapping_writable_put(&r->file->inode->mapping);
+	return err;
 }
 
 static int map_locked(struct request *r)

@@ -7,6 +7,7 @@
 #include <signal/signal.h>
 #include <syscall/table.h>
 #include <task/pid.h>
+#include <tmpfs/tmpfs.h>
 
 #include "fd_table.h"
 #include "internal_io.h"
@@ -312,7 +313,11 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 		return get_write_hint(f, (struct user_u64){.uaddr = arg});
 	case F_SET_RW_HINT:
 		return set_write_hint(f, (struct user_u64){.uaddr = arg});
-	default: /* seals belong to memfd, too */
+	case F_ADD_SEALS:
+		return tmpfs_seals_add(f, arg);
+	case F_GET_SEALS:
+		return tmpfs_seals_get(f);
+	default:
 		return -EINVAL;
 	}
 }

@@ -96,6 +96,16 @@ static ssize_t write_limits(struct file *f, struct io_iter *from, loff_t *pos)
 	return (ssize_t)MIN(n, max - (u64)*pos);
 }
 
+/* What seals (tmpfs) say about writing n bytes at pos. 0 or -EPERM. Inode lock. */
+static int seals_check(const struct inode *inode, loff_t pos, size_t n)
+{
+	if (likely(!(inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_GROW))))
+		return 0;
+	if (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	return (u64)pos + n > inode->size ? -EPERM : 0;
+}
+
 /* Copies up to n bytes into the page at pos. Bytes done, or -errno. Inode lock. */
 static ssize_t write_piece(struct inode *inode, struct io_iter *from, loff_t pos, size_t n)
 {
@@ -135,7 +145,9 @@ static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
 	while (left) {
 		size_t want = MIN((u64)left, PAGE_SIZE - (u64)pos % PAGE_SIZE);
 
-		n = write_piece(inode, from, pos, want);
+		n = seals_check(inode, pos, want);
+		if (!n)
+			n = write_piece(inode, from, pos, want);
 		if (n < 0)
 			break;
 		pos += n;

@@ -109,20 +109,9 @@ void inode_drop_link(struct inode *i)
 }
 
 /* write_count moves up from 0 for writers and down from 0 for executions. */
-static int count_move(struct atomic *count, int step)
-{
-	int c = atomic_read(count);
-
-	do {
-		if ((step > 0 && c < 0) || (step < 0 && c > 0))
-			return -ETXTBSY;
-	} while (!atomic_cmpxchg(count, &c, c + step));
-	return 0;
-}
-
 int inode_get_write(struct inode *i)
 {
-	return count_move(&i->write_count, 1);
+	return atomic_move_from_zero(&i->write_count, 1) ? 0 : -ETXTBSY;
 }
 
 void inode_put_write(struct inode *i)
@@ -132,7 +121,7 @@ void inode_put_write(struct inode *i)
 
 int inode_deny_write(struct inode *i)
 {
-	return count_move(&i->write_count, -1);
+	return atomic_move_from_zero(&i->write_count, -1) ? 0 : -ETXTBSY;
 }
 
 void inode_allow_write(struct inode *i)

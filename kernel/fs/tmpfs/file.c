@@ -2,6 +2,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <linux/falloc.h>
+#include <linux/fcntl.h>
 #include <mm/mm.h>
 #include <task/task.h>
 #include <vfs/file.h>
@@ -67,12 +68,16 @@ static long allocate(struct inode *i, int mode, u64 start, u64 end)
 	int err;
 
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		if (i->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+			return -EPERM;
 		punch_hole(&i->mapping, start, end);
 		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 		return 0;
 	}
 	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i->size && end > rlimit(RLIMIT_FSIZE))
 		return -EFBIG;
+	if (i->seals & F_SEAL_GROW && end > i->size)
+		return -EPERM;
 	err = populate(&i->mapping, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
 	if (err)
 		return err;
@@ -100,7 +105,7 @@ const struct file_ops tmpfs_file_fops = {
 	.read = file_read_cached,
 	.write = file_write_cached,
 	.llseek = file_llseek_generic,
-	.mmap = file_mmap_cached,
+	.mmap = tmpfs_mmap,
 	.fsync = file_fsync,
 	.fallocate = fallocate,
 };

@@ -6,6 +6,7 @@
  */
 #include <lib/errno.h>
 #include <lib/string.h>
+#include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <mm/slab.h>
 #include <vfs/file.h>
@@ -87,6 +88,7 @@ static int getattr(const struct path *p, struct kstat *st)
 
 static const struct inode_ops file_ops_inode = {
 	.getattr = getattr,
+	.setattr = tmpfs_setattr,
 	.getxattr = tmpfs_getxattr,
 	.setxattr = tmpfs_setxattr,
 	.listxattr = tmpfs_listxattr,
@@ -115,6 +117,7 @@ static int inode_set_kind(struct inode *i, u32 mode, u64 rdev, const char *link,
 	if (S_ISREG(mode)) {
 		i->fops = &tmpfs_file_fops;
 		i->mapping.ops = &data_ops;
+		i->seals = F_SEAL_SEAL; /* only memfd_create makes files that can be sealed */
 	} else if (S_ISDIR(mode)) {
 		i->ops = &tmpfs_dir_ops;
 		i->fops = &tmpfs_dir_fops;

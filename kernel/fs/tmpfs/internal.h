@@ -3,6 +3,8 @@
 
 #include <tmpfs/tmpfs.h>
 
+struct vma;
+
 #define INODE_COST 1024u /* budget of one inode or name; nr_inodes counts these */
 #define DIRENT_SIZE 20u  /* what a name adds to the size of its directory, as on Linux */
 
@@ -51,6 +53,10 @@ void tmpfs_stat_extra(const struct super_block *sb, struct kstat *st);
 
 extern const struct inode_ops tmpfs_dir_ops;
 extern const struct file_ops tmpfs_dir_fops, tmpfs_file_fops;
+
+/* memfd.c: what seals allow. */
+int tmpfs_mmap(struct file *f, struct vma *vma);
+int tmpfs_setattr(struct dentry *d, struct iattr *attr);
 
 /* xattr.c; inode lock held. */
 ssize_t tmpfs_getxattr(struct dentry *d, const char *name, void *value, size_t size);

@@ -1,4 +1,4 @@
 module := fs/tmpfs
-uses := lib arch boot sync task mm vfs
-srcs := dir.c file.c inode.c nameless.c super.c xattr.c
+uses := lib arch boot sync syscall task mm uapi vfs
+srcs := dir.c file.c inode.c memfd.c nameless.c super.c xattr.c
 $(eval $(register_module))

@@ -49,6 +49,22 @@ static inline bool atomic_dec_and_test(struct atomic *a)
 	return __atomic_sub_fetch(&a->v, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
+/*
+ * For counts that two kinds of users pull apart: up from 0 by +1, or down from 0 by -1. False: the
+ * other kind is there.
+ */
+static inline bool __must_check atomic_move_from_zero(struct atomic *a, int step)
+{
+	int c = atomic_read(a);
+
+	do {
+		if ((step > 0 && c < 0) || (step < 0 && c > 0))
+			return false;
+	} while (!__atomic_compare_exchange_n(&a->v, &c, c + step, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+	return true;
+}
+
 static inline int atomic_xchg(struct atomic *a, int v)
 {
 	return __atomic_exchange_n(&a->v, v, __ATOMIC_SEQ_CST);

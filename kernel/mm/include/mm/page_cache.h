@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <lib/errno.h>
 #include <lib/xarray.h>
 #include <mm/page.h>
 #include <sync/mutex.h>
@@ -33,12 +34,27 @@ struct mapping {
 	u64 nr_pages;                    /* pages_lock */
 	struct rwsem mmap_lock;          /* LOCK_RANK_MAPPING_MMAP */
 	struct list_head mmap_list;      /* areas that map the file; mmap_lock */
-	struct atomic writable_maps;     /* shared writable areas, for seals and ETXTBSY-like checks */
+	struct atomic writable_maps;     /* shared areas that may write; < 0: denied (F_SEAL_WRITE) */
 };
 
 void mapping_init(struct mapping *m, struct inode *host, const struct mapping_ops *ops);
 /* Drops all pages. No user may be left. May sleep. */
 void mapping_fini(struct mapping *m);
+
+/* One more shared area that may write is being made: -EPERM when that is denied. */
+static inline int __must_check mapping_writable_get(struct mapping *m)
+{
+	return atomic_move_from_zero(&m->writable_maps, 1) ? 0 : -EPERM;
+}
+static inline void mapping_writable_put(struct mapping *m)
+{
+	atomic_dec(&m->writable_maps);
+}
+/* No such area from now on, for good: -EBUSY while there are any. */
+static inline int __must_check mapping_deny_writable(struct mapping *m)
+{
+	return atomic_move_from_zero(&m->writable_maps, -1) ? 0 : -EBUSY;
+}
 
 /* The page at index with a reference, or NULL. Does not sleep. */
 struct page *page_cache_find(struct mapping *m, u64 index);

@@ -95,6 +95,7 @@ struct inode {
 	u32 nlink;                      /* lock */
 	u32 flags;                      /* INODE_* */
 	u8 write_hint;                  /* F_SET_RW_HINT; torn-free */
+	u8 seals;                       /* tmpfs: F_SEAL_*; lock to change */
 	u64 ino;                        /* const */
 	u64 rdev;                       /* const: devices */
 	u64 size;                       /* lock to change; torn-free reads */

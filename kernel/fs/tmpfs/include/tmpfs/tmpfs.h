@@ -3,6 +3,8 @@
 
 #include <vfs/inode.h>
 
+struct file;
+
 /* What is mounted on / before there is anything else. Not registered, so not mountable. */
 extern struct fs_type rootfs_type;
 
@@ -28,6 +30,10 @@ struct inode *tmpfs_anon_inode(struct super_block *sb, u32 mode);
  * An open file of that kind, size bytes of zeroes, on an instance without limits. It is shown as
  * "/NAME (deleted)"; name is copied. flags O_*. 0, -ENOMEM, -ENFILE.
  */
-struct file;
 int tmpfs_file_create_nameless(const char *name, u64 size, u32 mode, u32 flags, struct file **out)
 	__must_check;
+
+/* F_ADD_SEALS. 0, -EPERM, -EBUSY, -EINVAL (also for files that are not tmpfs's). */
+int tmpfs_seals_add(struct file *f, u64 seals) __must_check;
+/* F_GET_SEALS: the seals or -EINVAL. */
+int tmpfs_seals_get(const struct file *f);
