@@ -85,8 +85,13 @@ bench: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
 	bench/run
 
 # Everything that continuous integration runs.
-.PHONY: test test-debug-kernel
+.PHONY: test test-debug-kernel test-flavours
 test-debug-kernel:
 	$(Q)$(MAKE) -s FLAVOR=debug kernel
 test: all tests test-debug-kernel
 	$(Q)tests/all
+
+# What the checked flavours say to all of it: an hour or so on two cores.
+test-flavours: all tests
+	$(Q)for flavour in debug kasan ubsan; do $(MAKE) -s FLAVOR=$$flavour kernel || exit 1; done
+	$(Q)tests/flavours
