@@ -69,7 +69,7 @@ int file_alloc(const struct path *p, u32 flags, struct file **out)
 	if (!f)
 		return -ENOMEM;
 	ref_init(&f->ref);
-	f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	f->flags = flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
 	mutex_init(&f->pos_lock, LOCK_RANK_FILE_POS);
 	spin_init(&f->spin, LOCK_RANK_FILE);
 	f->path = *p;

@@ -193,6 +193,7 @@ static int file_open_checked(const struct path *p, const struct open_req *r, str
 		err = mount_want_write(p->mnt);
 	if (!err && f->ops->open)
 		err = f->ops->open(i, f);
+	f->flags &= ~(u32)O_NOCTTY; /* terminals looked at it; F_GETFL does not show it */
 	if (err) {
 		file_free(f);
 		return err;

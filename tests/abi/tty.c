@@ -324,6 +324,22 @@ TEST(signal_characters_reach_the_foreground_group)
 	}
 }
 
+TEST(open_by_a_session_leader_takes_the_terminal_unless_told_not_to)
+{
+	open_pty();
+	IN_CHILD {
+		int fd;
+
+		CHECK_OK(setsid());
+		fd = CHECK_OK(open(slave_name, O_RDWR | O_NOCTTY));
+		CHECK_EQ(fcntl(fd, F_GETFL) & O_NOCTTY, 0);
+		CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);
+		close(CHECK_OK(open(slave_name, O_RDWR)));
+		close(CHECK_OK(open("/dev/tty", O_RDWR)));
+		CHECK_EQ(tcgetsid(fd), getpid());
+	}
+}
+
 TEST(controlling_terminal)
 {
 	open_pty();
