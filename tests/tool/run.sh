@@ -449,6 +449,37 @@ t_terminal_keeps_stderr_apart() {
 	equal status 0 $? && equal stderr err "$(cat "$work/apart.err")"
 }
 
+# --- the serial line, on a machine that was started by hand -----------------------------------
+
+t_serial_line_is_a_terminal() {
+	for machine in microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=on q35; do
+		cat >"$work/script" <<-'END'
+			expect # 
+			send tty; e\x7f\x7fecho $((6*7))\r
+			expect /dev/console
+			expect 42
+			send echo rea""dy; sleep 100\r
+			expect ready
+			hold 500
+			send \x03
+			expect # 
+			send echo rea""dy; cat > /tmp/line\r
+			expect ready
+			hold 500
+			send hallo\x7f\x15hello\r\x04
+			expect # 
+			send stty < /dev/ttyS0; md5sum /tmp/line; exit\r
+			expect 115200
+			expect b1946ac92492d2347c6235b4d2611184
+		END
+		timeout -k 5 60 "$drive" 24 80 "$work/script" qemu-system-x86_64 -nodefaults \
+			-no-user-config -display none -machine "$machine" -cpu max -m 256 -smp 2 \
+			-kernel build/gatehouse.elf -chardev stdio,id=line,signal=off \
+			-serial chardev:line -no-reboot >"$work/out" 2>"$work/err" ||
+			fail "$machine: $(cat "$work/err" "$work/out")" || return 1
+	done
+}
+
 # --- all of them -----------------------------------------------------------------------------
 
 passed=0 failed=0

@@ -73,11 +73,16 @@ void setup_devices(void)
 	int fd;
 
 	mount_one(&devices);
-	do {
-		fd = open("/dev/console", O_RDWR | O_NOCTTY);
-		if (fd < 0)
-			fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd < STDERR_FILENO);
+	/* What the kernel opened lies in the root below: no path of /dev leads to it. */
+	fd = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && i <= STDERR_FILENO; i++) {
+		if (i != fd)
+			dup2(fd, i);
+		else
+			fcntl(fd, F_SETFD, 0);
+	}
 	if (fd > STDERR_FILENO)
 		close(fd);
 }

@@ -531,23 +531,33 @@ static int write_wait_room(struct tty *t, struct file *f)
 					!READ_ONCE(t->stopped) || READ_ONCE(t->hung_up));
 }
 
-/* Post-processes up to a chunk of the user's bytes and sends it. Input bytes used, or -errno. */
+/*
+ * Post-processes up to a chunk of the user's bytes and sends it. Input bytes used, or -errno. A
+ * signal may end it in the middle: what then counts is whose form has begun to leave.
+ */
 static ssize_t write_chunk(struct tty *t, struct file *f, const char *in, size_t n)
 {
 	bool nonblock = f->flags & O_NONBLOCK;
 	char out[OUT_CHUNK * 8];
+	u16 begins[OUT_CHUNK];
 	size_t used = 0, len = 0, sent = 0;
 	u64 room = nonblock ? t->ops->write_room(t) : sizeof(out);
 
-	while (used < n && len + 8 <= room)
+	while (used < n && len + 8 <= room) {
+		begins[used] = (u16)len;
 		len += output_char(t, (unsigned char)in[used++], out + len);
+	}
 	if (!used)
 		return -EAGAIN;
 	while (sent < len) {
 		ssize_t w = t->ops->write(t, out + sent, len - sent, false);
 
+		if (w < 0 && !sent)
+			return w;
+		while (w < 0 && begins[used - 1] >= sent)
+			used--;
 		if (w < 0)
-			return sent ? (ssize_t)used : w;
+			break;
 		sent += (size_t)w;
 	}
 	return (ssize_t)used;

@@ -1,5 +1,5 @@
 module := dev/tty
 uses := lib boot dev mm signal sync task time vfs
-srcs := tty.c ldisc.c termios.c jobctl.c pty.c devpts.c hvc.c
+srcs := tty.c ldisc.c termios.c jobctl.c pty.c devpts.c input.c console.c hvc.c ttys.c
 ktests :=
 $(eval $(register_module))

@@ -48,6 +48,8 @@ static void apply(struct tty *t, const struct ktermios_abi *new, bool flush_inpu
 				    ? baud_of(new->cflag >> IBSHIFT, new->ispeed)
 				    : t->termios.ospeed;
 	ldisc_settings_changed(t, old_lflag);
+	if (t->ops->settings_changed)
+		t->ops->settings_changed(t);
 	mutex_unlock(&t->lock);
 }
 
@@ -93,6 +95,9 @@ static long get_termio(struct tty *t, u64 arg)
 	return user_write(((struct user_termio){.uaddr = arg}), &out);
 }
 
+static_assert(TCSETSF - TCSETS == 2 && TCSETSF2 - TCSETS2 == 2 && TCSETAF - TCSETA == 2,
+	      "each family is: now, drained, flushed");
+
 enum format { FORMAT_TERMIOS, FORMAT_TERMIOS2, FORMAT_TERMIO };
 
 static int fetch(struct tty *t, enum format format, u64 arg, struct ktermios_abi *k)
@@ -127,16 +132,19 @@ static int fetch(struct tty *t, enum format format, u64 arg, struct ktermios_abi
 	}
 }
 
-/* The "wait for output" forms need no waiting: write returns when the line has taken the bytes. */
-static long set(struct tty *t, struct tty *real, enum format format, u64 arg, bool flush_input)
+enum when { SET_NOW, SET_DRAINED, SET_FLUSHED };
+
+static long set(struct tty *t, struct tty *real, enum format format, u64 arg, enum when when)
 {
 	struct ktermios_abi k;
 	int err = jobctl_check_change(t);
 
 	if (!err)
 		err = fetch(real, format, arg, &k);
+	if (!err && when != SET_NOW && real->ops->drain)
+		err = real->ops->drain(real);
 	if (!err)
-		apply(real, &k, flush_input);
+		apply(real, &k, when == SET_FLUSHED);
 	return err;
 }
 
@@ -152,15 +160,15 @@ long termios_ioctl(struct tty *t, struct tty *real, unsigned int cmd, u64 arg)
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
-		return set(t, real, FORMAT_TERMIOS, arg, cmd == TCSETSF);
+		return set(t, real, FORMAT_TERMIOS, arg, (enum when)(cmd - TCSETS));
 	case TCSETS2:
 	case TCSETSW2:
 	case TCSETSF2:
-		return set(t, real, FORMAT_TERMIOS2, arg, cmd == TCSETSF2);
+		return set(t, real, FORMAT_TERMIOS2, arg, (enum when)(cmd - TCSETS2));
 	case TCSETA:
 	case TCSETAW:
 	case TCSETAF:
-		return set(t, real, FORMAT_TERMIO, arg, cmd == TCSETAF);
+		return set(t, real, FORMAT_TERMIO, arg, (enum when)(cmd - TCSETA));
 	default:
 		return -ENOIOCTLCMD;
 	}

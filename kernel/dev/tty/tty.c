@@ -8,6 +8,7 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <task/task.h>
+#include <time/clock.h>
 #include <vfs/poll.h>
 #include "internal.h"
 
@@ -202,7 +203,7 @@ static long write_int(struct user_int to, int v)
 	return user_write(to, &v);
 }
 
-/* Discards: 0 input, 1 output (nothing of ours is buffered), 2 both. */
+/* Discards: 0 input, 1 output, 2 both. */
 static long flush(struct tty *t, u64 which)
 {
 	int err = jobctl_check_change(t);
@@ -218,7 +219,34 @@ static long flush(struct tty *t, u64 which)
 		if (t->ops->unthrottle)
 			t->ops->unthrottle(t);
 	}
+	if (which != TCIFLUSH && t->ops->discard_output)
+		t->ops->discard_output(t);
 	return 0;
+}
+
+/* TCSBRK, TCSBRKP: waits for the output, then holds the line down, which only a serial line can. */
+static long drain_and_break(struct tty *t, u64 tenths)
+{
+	int err = jobctl_check_change(t);
+
+	if (!err && t->ops->drain)
+		err = t->ops->drain(t);
+	if (err || !tenths || !t->ops->set_break)
+		return err;
+	t->ops->set_break(t, true);
+	sched_set_state(TASK_INTERRUPTIBLE);
+	(void)schedule_until(clock_monotonic() + tenths * (NSEC_PER_SEC / 10));
+	t->ops->set_break(t, false);
+	return 0;
+}
+
+static long hold_break(struct tty *t, bool on)
+{
+	int err = t->ops->set_break ? jobctl_check_change(t) : -ENOTTY;
+
+	if (!err)
+		t->ops->set_break(t, on);
+	return err;
 }
 
 static long flow(struct tty *t, u64 which)
@@ -273,9 +301,13 @@ static long tty_ioctl(struct file *f, unsigned int cmd, u64 arg)
 		return flush(t, arg);
 	case TCXONC:
 		return flow(t, arg);
-	case TCSBRK:
-	case TCSBRKP: /* output is gone when write returns, and no line here can send a break */
-		return jobctl_check_change(t);
+	case TCSBRK: /* not 0: tcdrain */
+		return drain_and_break(t, arg ? 0 : 3);
+	case TCSBRKP:
+		return drain_and_break(t, arg ? MIN(arg, 600UL) : 3);
+	case TIOCSBRK:
+	case TIOCCBRK:
+		return hold_break(t, cmd == TIOCSBRK);
 	default:
 		break;
 	}

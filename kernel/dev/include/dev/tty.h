@@ -29,6 +29,11 @@ struct tty_ops {
 	/* Bytes that write takes without sleeping. */
 	size_t (*write_room)(struct tty *t);
 	size_t (*pending_output)(struct tty *t);
+	/* Waits until everything has left; 0 or -ERESTARTSYS. NULL: nothing is ever queued. */
+	int (*drain)(struct tty *t);
+	void (*discard_output)(struct tty *t);
+	void (*settings_changed)(struct tty *t); /* t->lock held */
+	void (*set_break)(struct tty *t, bool on);
 	/* Room became free in the input buffer. */
 	void (*unthrottle)(struct tty *t);
 	long (*ioctl)(struct tty *t, unsigned int cmd, u64 arg); /* -ENOIOCTLCMD: not mine */
@@ -91,4 +96,5 @@ void tty_disassociate(struct process *p);
 /* st_rdev of the controlling terminal and its foreground group, for /proc/pid/stat. */
 void tty_describe(struct process *p, u64 *rdev, s32 *pgrp);
 
-struct tty *hvc_tty(void); /* NULL without a virtio console */
+struct tty *hvc_tty(void);  /* NULL without a virtio console */
+struct tty *ttys_tty(void); /* NULL without a serial port */

@@ -68,5 +68,6 @@ enum lock_rank {
 	LOCK_RANK_RANDOM,
 	LOCK_RANK_IRQ,           /* interrupt controllers */
 	LOCK_RANK_LOG,
+	LOCK_RANK_SERIAL,        /* the log writes to the port */
 	LOCK_RANK_LAST,
 };
