@@ -13,6 +13,7 @@ enum lock_rank {
 	LOCK_RANK_EXEC,          /* process: execve against ptrace attach and credential readers */
 	LOCK_RANK_FILE_POS,      /* file: position shared by several descriptors */
 	LOCK_RANK_PROC_TEXT,     /* an open procfs file: its text */
+	LOCK_RANK_SOCKET_BIND,   /* a socket gets its name (makes an inode) */
 	LOCK_RANK_MOUNT_TREE,    /* mount namespace: the tree's shape */
 	LOCK_RANK_SB_RENAME,     /* super block: directory renames */
 	LOCK_RANK_EPOLL_GRAPH,   /* which epoll watches which */
@@ -22,6 +23,8 @@ enum lock_rank {
 	LOCK_RANK_INODE_DIR,     /* inode of a directory (parent before child) */
 	LOCK_RANK_INODE,         /* inode of anything else: size, data and attributes */
 	LOCK_RANK_PIPE,
+	LOCK_RANK_SOCKET_READ,   /* readers of a socket take turns */
+	LOCK_RANK_INFLIGHT,      /* AF_UNIX: descriptors that are under way */
 	LOCK_RANK_FD_TABLE,
 	LOCK_RANK_MMAP,          /* mm: the area tree (faults take it shared) */
 	LOCK_RANK_IPC,           /* table of one kind of System V objects (areas close under MMAP) */
@@ -48,6 +51,8 @@ enum lock_rank {
 	LOCK_RANK_FLOCK,
 	LOCK_RANK_FLOCK_GRAPH,   /* who waits for whose record lock */
 	LOCK_RANK_FD_TABLE_SPIN,
+	LOCK_RANK_SOCKET,        /* a socket: its state and queue */
+	LOCK_RANK_SOCKET_TABLE,  /* AF_UNIX: names, list of all sockets */
 	LOCK_RANK_FILE,
 	LOCK_RANK_PAGE_TABLE,    /* mm: page table entries */
 	LOCK_RANK_MAPPING_PAGES, /* page cache: the tree of pages */
