@@ -41,6 +41,7 @@ enum lock_rank {
 	LOCK_RANK_TASKLIST,      /* process tree, groups, sessions */
 	LOCK_RANK_SIGHAND,       /* signal state of a process; interrupts disabled */
 	LOCK_RANK_SIGACTION,     /* sighand: the table of actions */
+	LOCK_RANK_CPU_TIMERS,    /* process: timers on its CPU clocks; interrupts disabled */
 	LOCK_RANK_FS_CONTEXT,
 	LOCK_RANK_RENAME,        /* dcache: one change of the tree's shape at a time */
 	LOCK_RANK_DENTRY,
@@ -57,6 +58,8 @@ enum lock_rank {
 	LOCK_RANK_PAGE_TABLE,    /* mm: page table entries */
 	LOCK_RANK_MAPPING_PAGES, /* page cache: the tree of pages */
 	LOCK_RANK_TTY_SPIN,
+	LOCK_RANK_TIMERFD_CANCEL, /* timerfds that a setting of the clock cancels; interrupts disabled */
+	LOCK_RANK_TIMERFD,       /* one of them; interrupts disabled */
 	LOCK_RANK_DEVICE,        /* drivers; interrupts disabled */
 	LOCK_RANK_WAIT_QUEUE,    /* interrupts disabled */
 	LOCK_RANK_EPOLL_READY,   /* epoll: ready list and sleepers; interrupts disabled */
@@ -64,6 +67,7 @@ enum lock_rank {
 	LOCK_RANK_PID,
 	LOCK_RANK_TASK_PI,       /* task: wake-ups, scheduling parameters; interrupts disabled */
 	LOCK_RANK_RUN_QUEUE,     /* interrupts disabled */
+	LOCK_RANK_CLOCK_TIMERS,  /* timers that move when a clock is set; interrupts disabled */
 	LOCK_RANK_TIMER,         /* per-CPU timer queues; interrupts disabled */
 	LOCK_RANK_CLOCK,         /* time: the page of time; interrupts disabled */
 	LOCK_RANK_RCU,
