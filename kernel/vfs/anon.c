@@ -140,7 +140,7 @@ int file_create_anon(const char *name, const struct file_ops *ops, void *private
 		return err;
 	f->ops = ops;
 	f->private = private;
-	f->mode &= FMODE_READ | FMODE_WRITE | (ops->llseek ? FMODE_SEEK | FMODE_PREAD : 0);
+	f->mode &= FMODE_READ | FMODE_WRITE | (ops->llseek ? FMODE_SEEK : 0);
 	*out = f;
 	return 0;
 }
