@@ -32,6 +32,7 @@ enum lock_rank {
 	LOCK_RANK_PAGE,          /* the lock bit of a page-cache page */
 	LOCK_RANK_VMALLOC_MUTEX,
 	LOCK_RANK_FS_REGISTRY,   /* file-system types, device numbers */
+	LOCK_RANK_SYSFS,         /* the tree of sysfs; attributes are shown under it */
 	LOCK_RANK_SLEEP_INNER,   /* leaf mutexes: nothing that sleeps is taken inside */
 
 	/* Spinlocks. */
