@@ -15,7 +15,7 @@ struct virtqueue {
 	u16 free_head, nr_free;        /* caller's lock */
 	u16 avail_idx, kicked_idx;     /* caller's lock: next to publish, last told */
 	u16 last_used;                 /* caller's lock */
-	bool event_idx;
+	bool event_idx, indirect;      /* const */
 	bool interrupts;               /* caller's lock: the driver wants to hear of completions */
 	u16 *next;                     /* free list and chains, out of the device's reach */
 	u16 *chain_len;
@@ -25,6 +25,3 @@ struct virtqueue {
 	void (*callback)(struct virtqueue *vq);
 	void *ctx;
 };
-
-/* Makes a device visible in sysfs. Process context, once for each. */
-void virtio_sysfs_add(struct virtio_device *d);

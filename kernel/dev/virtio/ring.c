@@ -82,6 +82,7 @@ struct virtqueue *virtqueue_create(struct virtio_device *d, u32 index, u32 max_s
 	vq->interrupts = true;
 	vq->ctx = ctx;
 	vq->event_idx = d->features & BIT(VIRTIO_RING_F_EVENT_IDX);
+	vq->indirect = d->features & BIT(VIRTIO_RING_F_INDIRECT_DESC);
 	vq->next = kmalloc_array(size, sizeof(u16), GFP_KERNEL);
 	vq->chain_len = kmalloc_array(size, sizeof(u16), GFP_KERNEL | GFP_ZERO);
 	vq->token = kmalloc_array(size, sizeof(void *), GFP_KERNEL | GFP_ZERO);
@@ -101,6 +102,18 @@ struct virtqueue *virtqueue_create(struct virtio_device *d, u32 index, u32 max_s
 void *virtqueue_ctx(struct virtqueue *vq)
 {
 	return vq->ctx;
+}
+
+/* The chain of `n` descriptors that begins at head is filled in and ends with `last`: publishes it. */
+static void publish(struct virtqueue *vq, u16 head, u16 last, u32 n, void *token)
+{
+	vq->free_head = vq->next[last];
+	vq->nr_free -= (u16)n;
+	vq->chain_len[head] = (u16)n;
+	vq->token[head] = token;
+	vq->avail->ring[vq->avail_idx & (vq->size - 1)] = head;
+	vq->avail_idx++;
+	smp_store_release(&vq->avail->idx, vq->avail_idx);
 }
 
 int virtqueue_add(struct virtqueue *vq, const struct virtio_buf *bufs, u32 n_out, u32 n_in,
@@ -126,14 +139,52 @@ int virtqueue_add(struct virtqueue *vq, const struct virtio_buf *bufs, u32 n_out
 		if (!last)
 			i = vq->next[i];
 	}
-	vq->free_head = vq->next[i];
-	vq->nr_free -= (u16)n;
-	vq->chain_len[head] = (u16)n;
-	vq->token[head] = token;
-	vq->avail->ring[vq->avail_idx & (vq->size - 1)] = head;
-	vq->avail_idx++;
-	smp_store_release(&vq->avail->idx, vq->avail_idx);
+	publish(vq, head, i, n, token);
 	return 0;
+}
+
+static_assert(sizeof(struct vring_desc) == VIRTIO_TABLE_ENTRY, "table entries");
+
+int virtqueue_add_table(struct virtqueue *vq, void *table, const struct virtio_buf *bufs, u32 n_out,
+			u32 n_in, void *token)
+{
+	struct vring_desc *d = table;
+	u16 head = vq->free_head;
+	u32 n = n_out + n_in;
+
+	if (!vq->indirect)
+		return virtqueue_add(vq, bufs, n_out, n_in, token);
+	if (vq->dev->broken)
+		return -EIO;
+	if (!vq->nr_free)
+		return -ENOSPC;
+	for (u32 k = 0; k < n; k++)
+		d[k] = (struct vring_desc){
+			.addr = bufs[k].addr.v,
+			.len = bufs[k].len,
+			.flags = (u16)((k >= n_out ? VRING_DESC_F_WRITE : 0) |
+				       (k == n - 1 ? 0 : VRING_DESC_F_NEXT)),
+			.next = (u16)(k + 1),
+		};
+	vq->desc[head] = (struct vring_desc){
+		.addr = virt_to_phys(table).v,
+		.len = n * VIRTIO_TABLE_ENTRY,
+		.flags = VRING_DESC_F_INDIRECT,
+	};
+	publish(vq, head, head, 1, token);
+	return 0;
+}
+
+void *virtqueue_detach(struct virtqueue *vq)
+{
+	for (u32 id = 0; id < vq->size; id++) {
+		void *token = vq->token[id];
+
+		vq->token[id] = NULL;
+		if (token)
+			return token;
+	}
+	return NULL;
 }
 
 void virtqueue_kick(struct virtqueue *vq)

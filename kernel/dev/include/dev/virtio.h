@@ -65,6 +65,16 @@ void *virtqueue_ctx(struct virtqueue *vq);
  * -EIO when broken. token must not be NULL. */
 int virtqueue_add(struct virtqueue *vq, const struct virtio_buf *bufs, u32 n_out, u32 n_in,
 		  void *token) __must_check;
+/*
+ * The same through a table of (n_out + n_in) * VIRTIO_TABLE_ENTRY bytes, physically contiguous,
+ * aligned to 16, which is the ring's until the request ends: takes one place of the ring however
+ * many buffers there are. Where the device has no such tables, this is virtqueue_add.
+ */
+#define VIRTIO_TABLE_ENTRY 16
+int virtqueue_add_table(struct virtqueue *vq, void *table, const struct virtio_buf *bufs, u32 n_out,
+			u32 n_in, void *token) __must_check;
+/* After the device has been reset: the token of a request that it did not finish, or NULL. */
+void *virtqueue_detach(struct virtqueue *vq);
 /* Tells the device, if it wants to be told. */
 void virtqueue_kick(struct virtqueue *vq);
 /* The token of the next finished request and the bytes written, or NULL. */
