@@ -149,8 +149,8 @@ static int fault_write_protected(struct mm *mm, struct vma *v, u64 addr, struct 
 	    (page_test(p, PG_ANON) && ref_read(&p->ref) == 1)) {
 		unsigned int prot = vma_prot(v) | PTE_DIRTY | PTE_YOUNG;
 
-		if (!page_test(p, PG_ANON) && !page_test(p, PG_DIRTY))
-			page_set(p, PG_DIRTY);
+		if (!page_test(p, PG_ANON))
+			page_mark_dirty(p);
 		pte_set(ptep, pte_make(pte_paddr(e), prot));
 		spin_unlock(&mm->page_table_lock);
 		return 0;
@@ -185,6 +185,9 @@ static bool install_file_page(struct mm *mm, struct vma *v, struct pte *ptep, st
 		return false;
 	}
 	pte_set(ptep, file_pte(v, p, write));
+	/* It may have been written out, and so become clean, since the file system marked it. */
+	if (cached && write && v->flags & VMA_SHARED)
+		page_mark_dirty(p);
 	return true;
 }
 

@@ -4,6 +4,8 @@
 #include <mm/page.h>
 #include "kasan.h"
 
+struct mapping;
+
 /* ---- buddy.c: blocks of pages; callers are page.c and boot.c ---- */
 
 /*
@@ -37,6 +39,22 @@ u64 slab_reclaim(void);
 /* ---- page_cache.c, mm.c: boot ---- */
 
 void page_cache_init(void);
+/* Makes the page at index, with the caller's reference: locked, unless the mapping is memory.
+ * -EEXIST: it is there already. */
+int page_insert(struct mapping *m, u64 index, struct page **out) __must_check;
+/* Pages of a store, in order of use. */
+void page_lru_add(struct page *p);
+void page_lru_remove(struct page *p);
+/* readahead.c: reads the missing page at index, and others with it. 0, -EEXIST, or -errno. */
+int page_cache_read_ahead(struct mapping *m, u64 index) __must_check;
+/* writeback.c: a dirty page is dirty no more. pages_lock held. */
+void page_count_clean(struct mapping *m, struct page *p);
+/* rmap.c: shared areas may no longer write to pages [first, last] without a fault; what they have
+ * written until now counts as written. */
+void mapping_protect_range(struct mapping *m, u64 first, u64 last);
+u64 writeback_dirty_pages(void);
+/* Memory is short: dirty pages should become clean soon. */
+void writeback_hurry(void);
 void mm_init(void);
 
 /* ---- reclaim.c ---- */

@@ -6,6 +6,9 @@
  * meanwhile: the second load differs, and the reference is dropped. Insertion and removal hold
  * pages_lock; removal holds the page lock too, so a locked page stays in its mapping.
  *
+ * Pages of a store (not memory-backed) are on a list in order of use, from which the page allocator
+ * drops them; dirty ones carry a mark in the index. Reading ahead is readahead.c, writing writeback.c.
+ *
  * A page in the cache owns one reference. Process context, except page_cache_find and page_unlock.
  */
 #include <lib/errno.h>
@@ -37,6 +40,12 @@ void mapping_init(struct mapping *m, struct inode *host, const struct mapping_op
 	rwsem_init(&m->mmap_lock, LOCK_RANK_MAPPING_MMAP);
 	list_init(&m->mmap_list);
 	atomic_set(&m->writable_maps, 0);
+	mutex_init(&m->write_lock, LOCK_RANK_MAPPING_WRITE);
+	m->nr_dirty = 0;
+	list_init(&m->dirty_node);
+	m->unclean = false;
+	m->write_error = 0;
+	m->ahead_next = m->ahead_size = 0;
 }
 
 static void count_page(const struct page *p, s64 n)
@@ -63,8 +72,22 @@ void mapping_fini(struct mapping *m)
 	u64 index;
 
 	xa_for_each(&m->pages, index, p) {
+		bool store = !page_test(p, PG_SHMEM);
+
+		/* The page allocator may be about to drop it. */
+		if (store)
+			page_lock(p);
+		if (store && page_test(p, PG_DIRTY)) {
+			spin_lock(&m->pages_lock);
+			page_count_clean(m, p);
+			spin_unlock(&m->pages_lock);
+		}
 		count_page(p, -1);
 		p->mapping = NULL;
+		if (store) {
+			page_lru_remove(p);
+			page_unlock(p);
+		}
 		page_put(p);
 	}
 	xa_destroy(&m->pages);
@@ -113,8 +136,7 @@ void page_unlock(struct page *p)
 	wake_up_all(page_wait_queue(p));
 }
 
-/* Makes the page at index, with the caller's reference. -EEXIST: somebody was faster. */
-static int page_insert(struct mapping *m, u64 index, struct page **out)
+int page_insert(struct mapping *m, u64 index, struct page **out)
 {
 	bool memory = m->ops->memory_backed;
 	struct page *p;
@@ -144,6 +166,8 @@ static int page_insert(struct mapping *m, u64 index, struct page **out)
 		return err;
 	}
 	count_page(p, 1);
+	if (!memory)
+		page_lru_add(p);
 	*out = p;
 	return 0;
 }
@@ -175,6 +199,12 @@ int page_cache_get(struct mapping *m, u64 index, struct page **page)
 		bool fresh = false;
 		int err;
 
+		if (!p && m->ops->read_pages) {
+			err = page_cache_read_ahead(m, index);
+			if (err && err != -EEXIST)
+				return err;
+			continue;
+		}
 		if (!p) {
 			err = page_insert(m, index, &p);
 			if (err == -EEXIST)
@@ -189,6 +219,38 @@ int page_cache_get(struct mapping *m, u64 index, struct page **page)
 		*page = p;
 		return err;
 	}
+}
+
+int page_cache_get_write(struct mapping *m, u64 index, bool whole, bool beyond, struct page **page,
+			 bool *locked)
+{
+	struct page *p;
+	int err;
+
+	*locked = false;
+	if (m->ops->memory_backed || !(whole || beyond))
+		return page_cache_get(m, index, page);
+	p = page_cache_find(m, index);
+	if (!p) {
+		err = page_insert(m, index, &p);
+		if (err)
+			return err == -EEXIST ? page_cache_get(m, index, page) : err;
+		if (!whole)
+			memset(page_address(p), 0, PAGE_SIZE);
+		*locked = true;
+	} else if (!page_test(p, PG_UPTODATE)) {
+		page_put(p);
+		return page_cache_get(m, index, page);
+	}
+	*page = p;
+	return 0;
+}
+
+void page_cache_written(struct page *p, bool complete)
+{
+	if (complete)
+		page_set(p, PG_UPTODATE);
+	page_unlock(p);
 }
 
 /* The first page in [*index, last], with a reference and locked; NULL at the end. */
@@ -225,9 +287,13 @@ static void page_remove(struct mapping *m, struct page *p)
 	spin_lock(&m->pages_lock);
 	xa_erase(&m->pages, p->index);
 	m->nr_pages--;
+	if (page_test(p, PG_DIRTY) && !page_test(p, PG_SHMEM))
+		page_count_clean(m, p);
 	spin_unlock(&m->pages_lock);
 	mapping_uncharge(m, 1);
 	count_page(p, -1);
+	if (!page_test(p, PG_SHMEM))
+		page_lru_remove(p);
 	__atomic_store_n(&p->mapping, NULL, __ATOMIC_SEQ_CST);
 	smp_mb();
 	page_unlock(p);
@@ -272,4 +338,93 @@ u64 page_cache_next_hole(struct mapping *m, u64 from)
 	err = xa_find_free(&m->pages, from, U64_MAX, &index);
 	rcu_read_unlock();
 	return err ? U64_MAX : index;
+}
+
+/* ---- Pages in order of use ---- */
+
+static struct list_head lru = LIST_INIT(lru); /* lru_lock; oldest first */
+static DEFINE_SPINLOCK(lru_lock, LOCK_RANK_PAGE_LRU);
+
+void page_lru_add(struct page *p)
+{
+	spin_lock(&lru_lock);
+	list_add_tail(&p->lru, &lru);
+	spin_unlock(&lru_lock);
+}
+
+void page_lru_remove(struct page *p)
+{
+	spin_lock(&lru_lock);
+	list_del(&p->lru);
+	spin_unlock(&lru_lock);
+}
+
+static bool droppable(const struct page *p)
+{
+	return !page_test(p, PG_DIRTY) && atomic_read(&p->mapcount) == 0;
+}
+
+/* The oldest page that may go, locked and with a reference; NULL when *scan have been looked at. */
+static struct page *lru_victim(u64 *scan)
+{
+	struct page *p, *victim = NULL;
+
+	spin_lock(&lru_lock);
+	while (!victim && *scan && !list_empty(&lru)) {
+		--*scan;
+		p = list_first(&lru, struct page, lru);
+		list_move_tail(&p->lru, &lru);
+		if (page_test(p, PG_REFERENCED))
+			page_clear(p, PG_REFERENCED);
+		else if (droppable(p) && page_trylock(p))
+			victim = p;
+	}
+	if (victim)
+		page_get(victim);
+	spin_unlock(&lru_lock);
+	return victim;
+}
+
+/*
+ * Takes a locked page out if nobody else has it: the cache's reference and ours become none at once,
+ * and a look-up that comes then waits for the entry to go. False: somebody has it.
+ */
+static bool page_drop(struct mapping *m, struct page *p)
+{
+	int two = 2;
+
+	if (!m || !droppable(p) ||
+	    !__atomic_compare_exchange_n(&p->ref.count, &two, 0, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_RELAXED))
+		return false;
+	/* A write may have marked it before it gave its reference back. */
+	if (page_test(p, PG_DIRTY)) {
+		__atomic_store_n(&p->ref.count, 2, __ATOMIC_RELEASE);
+		return false;
+	}
+	spin_lock(&m->pages_lock);
+	xa_erase(&m->pages, p->index);
+	m->nr_pages--;
+	spin_unlock(&m->pages_lock);
+	p->mapping = NULL;
+	page_lru_remove(p);
+	count_page(p, -1);
+	return true;
+}
+
+u64 page_cache_shrink(u64 nr)
+{
+	u64 scan = 4 * nr + 64, dropped = 0;
+	struct page *p;
+
+	while (dropped < nr && (p = lru_victim(&scan))) {
+		bool gone = page_drop(p->mapping, p);
+
+		if (gone)
+			ref_init(&p->ref);
+		page_unlock(p);
+		page_put(p);
+		dropped += gone;
+	}
+	return dropped;
 }

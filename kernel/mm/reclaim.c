@@ -1,13 +1,14 @@
 /*
- * What happens when free memory runs out: caches shrink first (shrinkers, empty slabs, this CPU's
- * page cache); then the OOM killer ends the process that uses most. There is no swap, and tmpfs
- * data cannot be dropped, so nothing is written out here.
+ * What happens when free memory runs out: caches shrink first (clean pages of files, shrinkers, empty
+ * slabs, this CPU's pages); then the OOM killer ends the process that uses most. There is no swap, and
+ * tmpfs data cannot be dropped; dirty pages of files are the background writer's, who is told.
  *
  * Shrinkers register during boot and stay. Process context, with any sleeping lock of the callers
  * held: a shrinker only try-locks what an allocation may be nested in.
  */
 #include <lib/log.h>
 #include <mm/mm.h>
+#include <mm/page_cache.h>
 #include <sched/sched.h>
 #include <signal/signal.h>
 #include <sync/spinlock.h>
@@ -28,8 +29,11 @@ void shrinker_register(struct shrinker *s)
 u64 mm_reclaim(u64 nr_pages)
 {
 	struct shrinker *s;
-	u64 freed = 0;
+	u64 freed = page_cache_shrink(nr_pages);
 
+	if (freed >= nr_pages)
+		return freed;
+	writeback_hurry();
 	list_for_each(s, &shrinkers, node)
 		freed += s->shrink(nr_pages);
 	freed += slab_reclaim();

@@ -1,6 +1,6 @@
 /*
  * From file pages to the address spaces that map them: truncation and hole punching take the
- * translations away everywhere. Process context.
+ * translations away everywhere, writing to the store makes them read-only. Process context.
  */
 #include <lib/log.h>
 #include "vma.h"
@@ -33,5 +33,40 @@ void mapping_unmap_range(struct mapping *m, u64 first, u64 last, bool even_priva
 		zap_range(&z, v, start, end, even_private);
 		zap_end(&z);
 	}
+	rwsem_read_unlock(&m->mmap_lock);
+}
+
+/* The translations of v for [start, end) lose the right to write. */
+static void protect(struct vma *v, u64 start, u64 end)
+{
+	bool changed = false;
+
+	spin_lock(&v->mm->page_table_lock);
+	for (u64 addr = start; addr < end; addr += PAGE_SIZE) {
+		struct pte *ptep = pt_lookup(v->mm, addr);
+		struct pte e;
+
+		if (!ptep)
+			continue;
+		e = pte_get(ptep);
+		if (!pte_present(e) || !pte_writable(e) || page_test(pte_page(e), PG_ANON))
+			continue;
+		pte_set(ptep, pte_make(pte_paddr(e), (vma_prot(v) & ~PTE_WRITE) | PTE_YOUNG));
+		changed = true;
+	}
+	spin_unlock(&v->mm->page_table_lock);
+	if (changed)
+		arch_tlb_flush_range(v->mm, start, end);
+}
+
+void mapping_protect_range(struct mapping *m, u64 first, u64 last)
+{
+	struct vma *v;
+	u64 start, end;
+
+	rwsem_read_lock(&m->mmap_lock);
+	list_for_each(v, &m->mmap_list, mapping_node)
+		if (v->flags & VMA_SHARED && overlap(v, first, last, &start, &end))
+			protect(v, start, end);
 	rwsem_read_unlock(&m->mmap_lock);
 }

@@ -31,5 +31,6 @@ void mem_stats(struct mem_stats *st)
 	st->shmem_pages = mem_stat_read(STAT_SHMEM);
 	st->mapped_pages = mem_stat_read(STAT_MAPPED);
 	st->committed_pages = mem_stat_read(STAT_COMMITTED);
+	st->dirty_pages = writeback_dirty_pages();
 	st->vmalloc_pages = mem_stat_read(STAT_VMALLOC);
 }

@@ -128,8 +128,8 @@ static void zap_entry(struct zap *z, struct vma *v, struct pte *ptep, struct pte
 		return;
 	if (vma_counts_page(v, p)) {
 		rss_add(z->mm, p, -1);
-		if (pte_dirty(e) && !page_test(p, PG_ANON) && !page_test(p, PG_DIRTY))
-			page_set(p, PG_DIRTY);
+		if (pte_dirty(e) && !page_test(p, PG_ANON))
+			page_mark_dirty(p);
 	}
 	z->pages[z->nr++] = p;
 }

@@ -34,6 +34,8 @@ static ssize_t read_piece(struct file *f, struct io_iter *to, loff_t pos, size_t
 		if (err)
 			return err;
 	}
+	if (!page_test(page, PG_REFERENCED))
+		page_set(page, PG_REFERENCED);
 	done = io_copy_page_to(to, page, (u64)pos % PAGE_SIZE, n);
 	page_put(page);
 	return (ssize_t)done;
@@ -109,21 +111,35 @@ static int seals_check(const struct inode *inode, loff_t pos, size_t n)
 /* Copies up to n bytes into the page at pos. Bytes done, or -errno. Inode lock. */
 static ssize_t write_piece(struct inode *inode, struct io_iter *from, loff_t pos, size_t n)
 {
+	u64 start = (u64)pos & PAGE_MASK;
 	struct page *page;
+	bool locked;
 	size_t done;
 	int err;
 
 	do {
 		if (io_fault_in(from, n, false))
 			return -EFAULT;
-		err = page_cache_get(&inode->mapping, (u64)pos >> PAGE_SHIFT, &page);
+		err = page_cache_get_write(&inode->mapping, start >> PAGE_SHIFT, n == PAGE_SIZE,
+					   start >= inode->size, &page, &locked);
 		if (err)
 			return err;
 		from->nofault = true;
 		done = io_copy_page_from(from, page, (u64)pos % PAGE_SIZE, n);
 		from->nofault = false;
-		if (done && !page_test(page, PG_DIRTY))
-			page_set(page, PG_DIRTY);
+		if (locked) {
+			bool complete = done == PAGE_SIZE || n < PAGE_SIZE;
+
+			page_cache_written(page, complete);
+			if (!complete) {
+				io_revert(from, done);
+				done = 0;
+			}
+		}
+		if (done && !page_mark_dirty(page)) { /* dropped from the cache meanwhile */
+			io_revert(from, done);
+			done = 0;
+		}
 		page_put(page);
 	} while (!done && !fatal_signal_pending(current));
 	return done ? (ssize_t)done : -EINTR;
@@ -154,6 +170,7 @@ static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
 		left -= n;
 		if ((u64)pos > inode->size)
 			smp_store_release(&inode->size, (u64)pos);
+		mapping_balance(&inode->mapping);
 		if (fatal_signal_pending(current))
 			break;
 	}
@@ -199,10 +216,11 @@ int file_fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **out)
 		return -EFAULT;
 	}
 	if (write && vma->flags & VMA_SHARED) {
-		if (!page_test(page, PG_DIRTY))
-			page_set(page, PG_DIRTY);
+		page_mark_dirty(page);
 		inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
 	}
+	if (!page_test(page, PG_REFERENCED))
+		page_set(page, PG_REFERENCED);
 	*out = page;
 	return 0;
 }

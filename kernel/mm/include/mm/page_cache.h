@@ -15,6 +15,20 @@ struct inode;
 struct mapping_ops {
 	/* Fills a locked, not up-to-date page from the store and unlocks it. 0 or -errno. */
 	int (*read_page)(struct mapping *m, struct page *page);
+	/*
+	 * The same for nr consecutive pages, all locked and not up to date: each is unlocked, marked
+	 * up to date or not. At most max_io of them. NULL: read_page does it. 0 or the first error.
+	 */
+	int (*read_pages)(struct mapping *m, struct page **pages, u32 nr);
+	/*
+	 * Writes nr consecutive pages, locked and marked clean, to the store; what lies behind the end
+	 * of the file is not written. At most max_io of them. The caller unlocks. May sleep. 0 or
+	 * -errno. NULL: nothing is ever written.
+	 */
+	int (*write_pages)(struct mapping *m, struct page **pages, u32 nr);
+	/* All data has been handed to write_pages: what else belongs to it (times). May be NULL. */
+	int (*written)(struct mapping *m);
+	u32 max_io;
 	/* True: pages are the data themselves (tmpfs); a hole reads as zero and is not reclaimable. */
 	bool memory_backed;
 	/*
@@ -35,7 +49,16 @@ struct mapping {
 	struct rwsem mmap_lock;          /* LOCK_RANK_MAPPING_MMAP */
 	struct list_head mmap_list;      /* areas that map the file; mmap_lock */
 	struct atomic writable_maps;     /* shared areas that may write; < 0: denied (F_SEAL_WRITE) */
+	struct mutex write_lock;         /* LOCK_RANK_MAPPING_WRITE: one writer to the store */
+	u64 nr_dirty;                    /* pages_lock */
+	struct list_head dirty_node;     /* list of dirty files; its lock */
+	bool unclean;                    /* on that list, or being written from it; torn-free */
+	int write_error;                 /* of writing in the background, told once; atomic */
+	u64 ahead_next;                  /* where a sequential reader comes next; racy hint */
+	u32 ahead_size;                  /* pages that were read at once last time; racy hint */
 };
+
+#define PAGE_MARK_DIRTY 0 /* of mapping.pages */
 
 void mapping_init(struct mapping *m, struct inode *host, const struct mapping_ops *ops);
 /* Drops all pages. No user may be left. May sleep. */
@@ -61,6 +84,36 @@ struct page *page_cache_find(struct mapping *m, u64 index);
 /* The same, made (zeroed, up to date for memory-backed mappings; read in for others) if missing.
  * 0, -ENOMEM, -EIO. May sleep. */
 int page_cache_get(struct mapping *m, u64 index, struct page **page) __must_check;
+/*
+ * For a write of part of the page at index (inode lock held): as page_cache_get, but without reading
+ * what is overwritten. whole: all of the page will be written. beyond: the page lies behind the end
+ * of the file. *locked: the page is not up to date; page_cache_written must follow.
+ */
+int page_cache_get_write(struct mapping *m, u64 index, bool whole, bool beyond, struct page **page,
+			 bool *locked) __must_check;
+/* The copy is over; complete: the page holds all its data now. */
+void page_cache_written(struct page *p, bool complete);
+/* For the page allocator: drops up to nr clean pages that nobody uses. The number dropped. */
+u64 page_cache_shrink(u64 nr);
+
+/* The page was changed. False: it is no longer in the cache. Caller holds a reference. No sleep. */
+bool page_mark_dirty(struct page *p);
+/* Writes the dirty pages among [first, last] and waits for it. 0 or the first error. May sleep. */
+int mapping_write(struct mapping *m, u64 first, u64 last) __must_check;
+/* mapping_write of everything, and earlier errors that nobody has heard of: for fsync. */
+int mapping_sync(struct mapping *m) __must_check;
+/* The file has something to write besides pages: the background writer will call `written`. */
+void mapping_mark_unclean(struct mapping *m);
+/* True while anything of the file is not in the store yet. */
+static inline bool mapping_unclean(const struct mapping *m)
+{
+	return READ_ONCE(m->unclean);
+}
+/* For a writer, after each page: lets the store catch up when too much waits for it. */
+void mapping_balance(struct mapping *m);
+/* Writes all dirty files of a super block (NULL: of all). The first error. */
+struct super_block;
+int writeback_super(struct super_block *sb) __must_check;
 void page_lock(struct page *p);
 bool page_trylock(struct page *p) __must_check;
 void page_unlock(struct page *p);

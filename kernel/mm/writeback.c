@@ -1,0 +1,329 @@
+/*
+ * Writing changed pages of files to their store.
+ *
+ * A page that changes is marked in its mapping's index (PG_DIRTY and a mark, under pages_lock), and
+ * its file enters the list of unclean files with a reference on the inode, so that a file that nobody
+ * has open any more is written, too. A kernel thread writes the files of the list a little later, or
+ * sooner when there is much of it; fsync and a writer who runs ahead of the thread write one file.
+ *
+ * A page is written while it is locked, so truncation waits for it. First the mark goes, then shared
+ * mappings lose the right to write, then the store reads the page: a change that comes in between is
+ * part of what is written or marks the page again, or both. A page that could not be written stays
+ * clean, as on Linux: the error is told by the next fsync, and nobody tries for ever.
+ *
+ * Locks: writeback_lock (a round over the list) → mapping.write_lock (one file) → page lock →
+ * mapping.mmap_lock. Nobody waits for a page lock with mmap_lock held. dirty_lock guards the list.
+ */
+#include <boot/init.h>
+#include <lib/errno.h>
+#include <lib/log.h>
+#include <mm/page_cache.h>
+#include <mm/slab.h>
+#include <sched/sched.h>
+#include <sync/mutex.h>
+#include <task/task.h>
+#include <time/clock.h>
+#include <vfs/inode.h>
+#include "internal.h"
+
+#define DELAY_NS (500 * NSEC_PER_MSEC)
+
+static DEFINE_MUTEX(writeback_lock, LOCK_RANK_WRITEBACK);
+static DEFINE_SPINLOCK(dirty_lock, LOCK_RANK_PAGE_LRU);
+static struct list_head dirty_files = LIST_INIT(dirty_files); /* dirty_lock; oldest first */
+static u64 nr_files;                                          /* dirty_lock */
+static struct atomic64 nr_dirty_pages;
+static DEFINE_WAIT_QUEUE(writer_wait);
+static bool hurry;
+
+u64 writeback_dirty_pages(void)
+{
+	return (u64)atomic64_read(&nr_dirty_pages);
+}
+
+void writeback_hurry(void)
+{
+	if (READ_ONCE(hurry) || !writeback_dirty_pages())
+		return;
+	WRITE_ONCE(hurry, true);
+	wake_up_all(&writer_wait);
+}
+
+void mapping_mark_unclean(struct mapping *m)
+{
+	bool first;
+
+	if (READ_ONCE(m->unclean))
+		return;
+	spin_lock(&dirty_lock);
+	first = !m->unclean;
+	if (first) {
+		WRITE_ONCE(m->unclean, true);
+		inode_get(m->host);
+		list_add_tail(&m->dirty_node, &dirty_files);
+		nr_files++;
+	}
+	spin_unlock(&dirty_lock);
+	if (first)
+		wake_up_all(&writer_wait);
+}
+
+bool page_mark_dirty(struct page *p)
+{
+	struct mapping *m;
+	bool marked = false;
+
+	if (page_test(p, PG_SHMEM) || !page_test(p, PG_UPTODATE)) {
+		if (!page_test(p, PG_DIRTY))
+			page_set(p, PG_DIRTY);
+		return true;
+	}
+	m = READ_ONCE(p->mapping);
+	if (!m)
+		return false;
+	if (page_test(p, PG_DIRTY))
+		return true;
+	spin_lock(&m->pages_lock);
+	if (p->mapping == m) {
+		marked = true;
+		if (!page_test(p, PG_DIRTY)) {
+			page_set(p, PG_DIRTY);
+			xa_set_mark(&m->pages, p->index, PAGE_MARK_DIRTY);
+			m->nr_dirty++;
+			atomic64_add(&nr_dirty_pages, 1);
+		}
+	}
+	spin_unlock(&m->pages_lock);
+	if (marked)
+		mapping_mark_unclean(m);
+	return marked;
+}
+
+void page_count_clean(struct mapping *m, struct page *p)
+{
+	ASSERT_HELD(&m->pages_lock);
+	page_clear(p, PG_DIRTY);
+	m->nr_dirty--;
+	atomic64_add(&nr_dirty_pages, -1);
+}
+
+/* ---- One file ---- */
+
+/* Takes the mark off a locked page. False: it had none, or has left the file. */
+static bool claim(struct mapping *m, struct page *p)
+{
+	bool dirty;
+
+	spin_lock(&m->pages_lock);
+	dirty = p->mapping == m && page_test(p, PG_DIRTY);
+	if (dirty) {
+		page_count_clean(m, p);
+		xa_clear_mark(&m->pages, p->index, PAGE_MARK_DIRTY);
+	}
+	spin_unlock(&m->pages_lock);
+	return dirty;
+}
+
+/* The first dirty page in [*index, last], with a reference; NULL: none. */
+static struct page *next_dirty(struct mapping *m, u64 *index, u64 last)
+{
+	struct page *p;
+
+	spin_lock(&m->pages_lock);
+	p = xa_find_marked(&m->pages, index, last, PAGE_MARK_DIRTY);
+	if (p)
+		page_get(p);
+	spin_unlock(&m->pages_lock);
+	return p;
+}
+
+/* A run of dirty pages from index on, locked and claimed, with references; their number. */
+static u32 collect(struct mapping *m, u64 *index, u64 last, struct page **list)
+{
+	struct page *p;
+	u32 nr = 0;
+
+	while (!nr && (p = next_dirty(m, index, last))) {
+		page_lock(p);
+		*index = p->index;
+		if (claim(m, p))
+			list[nr++] = p;
+		else
+			page_unlock(p), page_put(p);
+	}
+	while (nr && nr < m->ops->max_io && *index + nr <= last) {
+		p = page_cache_find(m, *index + nr);
+		if (!p)
+			break;
+		if (!page_test(p, PG_DIRTY) || !page_trylock(p)) {
+			page_put(p);
+			break;
+		}
+		if (!claim(m, p)) {
+			page_unlock(p);
+			page_put(p);
+			break;
+		}
+		list[nr++] = p;
+	}
+	return nr;
+}
+
+static int write_run(struct mapping *m, struct page **list, u32 nr)
+{
+	u64 first = list[0]->index;
+	bool mapped = false;
+	int err;
+
+	for (u32 i = 0; i < nr; i++)
+		mapped |= atomic_read(&list[i]->mapcount) > 0;
+	if (mapped)
+		mapping_protect_range(m, first, first + nr - 1);
+	err = m->ops->write_pages(m, list, nr);
+	for (u32 i = 0; i < nr; i++) {
+		page_unlock(list[i]);
+		page_put(list[i]);
+	}
+	return err;
+}
+
+/* write_lock held. */
+static int write_range(struct mapping *m, u64 first, u64 last)
+{
+	struct page **list = kmalloc_array(m->ops->max_io, sizeof(*list), GFP_KERNEL);
+	u64 index = first;
+	int err = 0;
+	u32 nr;
+
+	if (!list)
+		return -ENOMEM;
+	while (index <= last && (nr = collect(m, &index, last, list))) {
+		int e = write_run(m, list, nr);
+
+		err = err ? err : e;
+		index += nr;
+	}
+	kfree(list);
+	return err;
+}
+
+int mapping_write(struct mapping *m, u64 first, u64 last)
+{
+	int err = 0;
+
+	if (!m->ops || !m->ops->write_pages)
+		return 0;
+	mutex_lock(&m->write_lock);
+	if (READ_ONCE(m->nr_dirty))
+		err = write_range(m, first, last);
+	mutex_unlock(&m->write_lock);
+	return err;
+}
+
+int mapping_sync(struct mapping *m)
+{
+	int err = mapping_write(m, 0, U64_MAX);
+	int earlier = __atomic_exchange_n(&m->write_error, 0, __ATOMIC_RELAXED);
+
+	if (!err && m->ops && m->ops->written && mapping_unclean(m))
+		err = m->ops->written(m);
+	return err ? err : earlier;
+}
+
+/* Above an eighth of memory the thread starts at once; above a quarter, writers write themselves. */
+void mapping_balance(struct mapping *m)
+{
+	u64 dirty = writeback_dirty_pages();
+
+	if (likely(dirty < buddy_total_pages() / 8) || m->ops->memory_backed)
+		return;
+	writeback_hurry();
+	if (dirty > buddy_total_pages() / 4 && m->nr_dirty) {
+		int err = mapping_write(m, 0, U64_MAX);
+
+		if (err)
+			__atomic_store_n(&m->write_error, err, __ATOMIC_RELAXED);
+	}
+}
+
+/* ---- All files ---- */
+
+/* A file of sb (NULL: any) off the list; its reference passes to the caller. */
+static struct mapping *list_take(const struct super_block *sb)
+{
+	struct mapping *m, *found = NULL;
+
+	spin_lock(&dirty_lock);
+	list_for_each(m, &dirty_files, dirty_node)
+		if (!sb || m->host->sb == sb) {
+			found = m;
+			break;
+		}
+	if (found) {
+		list_del(&found->dirty_node);
+		nr_files--;
+	}
+	spin_unlock(&dirty_lock);
+	return found;
+}
+
+/*
+ * Writes a file that was taken off the list. It counts as unclean until the store has all of it; what
+ * changes after the flag has gone puts it on the list again.
+ */
+static int write_taken(struct mapping *m)
+{
+	int err = mapping_write(m, 0, U64_MAX), e = 0;
+
+	if (m->ops->written)
+		e = m->ops->written(m);
+	err = err ? err : e;
+	spin_lock(&dirty_lock);
+	WRITE_ONCE(m->unclean, false);
+	spin_unlock(&dirty_lock);
+	if (READ_ONCE(m->nr_dirty))
+		mapping_mark_unclean(m);
+	if (err)
+		__atomic_store_n(&m->write_error, err, __ATOMIC_RELAXED);
+	inode_put(m->host);
+	return err;
+}
+
+int writeback_super(struct super_block *sb)
+{
+	struct mapping *m;
+	u64 most;
+	int err = 0;
+
+	mutex_lock(&writeback_lock);
+	most = READ_ONCE(nr_files); /* files that change all the time do not keep us here */
+	while (most-- && (m = list_take(sb))) {
+		int e = write_taken(m);
+
+		err = err ? err : e;
+	}
+	mutex_unlock(&writeback_lock);
+	return err;
+}
+
+static bool pressing(void)
+{
+	return READ_ONCE(hurry);
+}
+
+static __noreturn void writer(void *unused)
+{
+	for (;;) {
+		wait_event(&writer_wait, READ_ONCE(nr_files));
+		(void)!wait_event_state_(&writer_wait, pressing(), TASK_UNINTERRUPTIBLE,
+					 clock_monotonic() + DELAY_NS, false);
+		WRITE_ONCE(hurry, false);
+		(void)!writeback_super(NULL); /* errors are kept with the files */
+	}
+}
+
+static int writeback_init(void)
+{
+	return kthread_create(writer, NULL, "writeback") ? 0 : -ENOMEM;
+}
+INIT_CALL(INIT_CORE, writeback_init);
