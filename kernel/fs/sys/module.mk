@@ -1,4 +1,0 @@
-module := fs/sys
-uses := lib arch boot fs mm sync time vfs
-srcs := tree.c fs.c class.c system.c
-$(eval $(register_module))
