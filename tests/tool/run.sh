@@ -120,12 +120,12 @@ t_no_qemu() {
 }
 t_memory_too_small_for_root() {
 	mkdir "$work/big" && head -c 40000000 /dev/zero >"$work/big/file"
-	wrong_use 'this root needs at least' $kernel --memory 32M --root "$work/big"
+	wrong_use 'this root needs at least' $kernel --memory 32M --root "$(tests/pack-root "$work/big")"
 }
 t_help_and_version() {
 	"$tool" --help | grep -q 'gatehouse run' || fail 'no usage' || return 1
 	"$tool" --version | grep -q '^gatehouse [0-9]' || fail 'no version' || return 1
-	for option in root env workdir user hostname cpus memory timeout machine accel icount kernel \
+	for option in root volume env workdir user hostname cpus memory timeout machine accel icount kernel \
 		append; do
 		"$tool" run --help | grep -q -- "--$option" || fail "--$option is not in the help" || return 1
 	done

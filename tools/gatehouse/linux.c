@@ -167,7 +167,8 @@ static void module_add(struct cpio_writer *writer, const char *name, size_t len)
 	module_list = longer;
 }
 
-void linux_add_modules(struct cpio_writer *writer, const char *kernel, enum machine_type machine)
+void linux_add_modules(struct cpio_writer *writer, const char *kernel, enum machine_type machine,
+		       bool shares)
 {
 	static const char *const wanted[][2] = {
 		[MACHINE_MICROVM] = {"virtio_mmio", "virtio_console"},
@@ -182,6 +183,13 @@ void linux_add_modules(struct cpio_writer *writer, const char *kernel, enum mach
 	cpio_add(writer, &dir, NULL);
 	for (size_t i = 0; i < 2; i++)
 		module_add(writer, wanted[machine][i], strlen(wanted[machine][i]));
+	if (shares && !module_find("9p", 2))
+		die("this Linux kernel has no 9p for --root DIR and --volume: take Debian's "
+		    "linux-image-amd64 (tools/fetch-linux full)");
+	if (shares) {
+		module_add(writer, "9pnet_virtio", strlen("9pnet_virtio"));
+		module_add(writer, "9p", strlen("9p"));
+	}
 	if (!module_list)
 		return;
 	list.size = (uint32_t)strlen(module_list);

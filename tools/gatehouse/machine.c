@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@
 
 /* A NULL-terminated argument list under construction. */
 struct words {
-	char *word[96];
+	char *word[160];
 	size_t count;
 };
 
@@ -221,6 +222,46 @@ static void add_channels(struct words *words, const struct run_options *options,
 		add_port(words, 4, "stderr", ends->err);
 }
 
+/* QEMU takes a comma in a value when it is doubled. */
+static char *escape_commas(const char *text)
+{
+	char *escaped = xmalloc(2 * strlen(text) + 1);
+	char *to = escaped;
+
+	for (; *text; text++) {
+		*to++ = *text;
+		if (*text == ',')
+			*to++ = ',';
+	}
+	*to = '\0';
+	return escaped;
+}
+
+/*
+ * Owners, modes and special files are the host's own. Without privilege QEMU cannot give files away:
+ * "none" ignores that, so that what the guest makes belongs to whoever runs the command.
+ */
+static void add_shares(struct words *words, const struct run_options *options,
+		       const struct boot_files *files)
+{
+	for (size_t i = 0; i < files->nr_shares; i++) {
+		const struct share *share = &files->shares[i];
+		char *path = escape_commas(share->path);
+
+		ADD(words, "-fsdev");
+		ADD(words, "local,id=share%zu,path=%s,security_model=%s,multidevs=remap%s", i, path,
+		    share->privileged ? "passthrough" : "none",
+		    share->read_only ? ",readonly=on" : "");
+		ADD(words, "-device");
+		ADD(words, "%s,fsdev=share%zu,mount_tag=%s",
+		    options->machine == MACHINE_MICROVM
+			    ? "virtio-9p-device"
+			    : "virtio-9p-pci,disable-legacy=on,ioeventfd=off",
+		    i, share->tag);
+		free(path);
+	}
+}
+
 static void build_command(struct words *words, const struct run_options *options,
 			  const struct boot_files *files, const struct machine_streams *streams,
 			  const struct qemu_ends *ends)
@@ -244,6 +285,7 @@ static void build_command(struct words *words, const struct run_options *options
 	add_resources(words, options, files);
 	add_boot(words, options, files, accel);
 	add_channels(words, options, streams, ends);
+	add_shares(words, options, files);
 }
 
 /* An end of ours never blocks and is not inherited; an end of QEMU's never is number 0, 1 or 2. */
@@ -310,6 +352,17 @@ static void inherit(int fd)
 		fcntl(fd, F_SETFD, 0);
 }
 
+/* QEMU keeps a descriptor for every file that the guest has open on a share. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static _Noreturn void become_qemu(const struct words *words, const struct boot_files *files,
 				  const struct machine_streams *streams,
 				  const struct qemu_ends *ends, pid_t parent)
@@ -318,6 +371,7 @@ static _Noreturn void become_qemu(const struct words *words, const struct boot_f
 	sigset_t none;
 
 	setsid();
+	raise_file_limit();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);

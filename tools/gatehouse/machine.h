@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "options.h"
+#include "share.h"
 
 /* What the machine boots. Descriptors stay open until the machine has been started. */
 struct boot_files {
@@ -15,6 +16,8 @@ struct boot_files {
 	bool is_linux;
 	int initrd;	      /* memfd, or -1: the kernel's embedded root */
 	uint64_t initrd_size; /* bytes */
+	const struct share *shares; /* host directories that the guest mounts */
+	size_t nr_shares;
 };
 
 /* How the program's streams are wired. */

@@ -19,6 +19,8 @@ struct run_options {
 	const char *kernel;   /* NULL: Gatehouse's */
 	const char **append;  /* words for the kernel command line */
 	size_t nr_append;
+	const char **volumes; /* HOST:GUEST[:ro], as given */
+	size_t nr_volumes;
 	const char **env; /* NAME=VALUE */
 	size_t nr_env;
 	char *const *argv;     /* NULL-terminated, never empty */

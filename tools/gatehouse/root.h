@@ -7,9 +7,6 @@
 
 #include "cpio.h"
 
-/* Adds the tree below a host directory. Dies on what cannot be read. */
-void root_add_directory(struct cpio_writer *writer, const char *path);
-
 /* Copies the entries of a newc archive, without its trailer. Dies on a malformed one. */
 void root_add_archive(struct cpio_writer *writer, const char *path);
 

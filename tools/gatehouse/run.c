@@ -53,9 +53,7 @@ static void add_root(struct cpio_writer *writer, const char *root)
 	}
 	if (stat(root, &st) < 0)
 		die("cannot read the root '%s': %s", root, strerror(errno));
-	if (S_ISDIR(st.st_mode))
-		root_add_directory(writer, root);
-	else
+	if (!S_ISDIR(st.st_mode))
 		root_add_archive(writer, root);
 	root_add_file(writer, own_file("init"), "init", 0755);
 }
@@ -74,7 +72,8 @@ static void pack_initrd(struct boot_files *files, const struct run_options *opti
 	cpio_start(&writer, out);
 	add_root(&writer, options->root);
 	if (files->is_linux)
-		linux_add_modules(&writer, files->kernel, options->machine);
+		linux_add_modules(&writer, files->kernel, options->machine,
+				  files->nr_shares > 0);
 	if (!cpio_finish(&writer))
 		die("cannot make the root image: %s", strerror(errno));
 	fclose(out);
@@ -87,6 +86,7 @@ static void choose_files(struct boot_files *files, const struct run_options *opt
 	*files = (struct boot_files){.initrd = -1};
 	files->kernel = options->kernel ? options->kernel : own_file("gatehouse.elf");
 	files->is_linux = kernel_identify(files->kernel) == KERNEL_LINUX;
+	files->nr_shares = shares_choose(&files->shares, options, files->is_linux);
 	if (files->is_linux || options->root)
 		pack_initrd(files, options);
 }

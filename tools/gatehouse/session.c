@@ -141,6 +141,7 @@ static void send_environment(struct channel *channel, const struct run_options *
 }
 
 static void send_configuration(struct session *s, const struct run_options *options,
+			       const struct boot_files *files,
 			       const struct machine_streams *streams)
 {
 	struct channel *channel = &s->channel;
@@ -148,6 +149,11 @@ static void send_configuration(struct session *s, const struct run_options *opti
 	for (char *const *word = options->argv; *word; word++)
 		channel_send_text(channel, CONTROL_ARG, *word);
 	send_environment(channel, options, streams->terminal);
+	for (size_t i = 0; i < files->nr_shares; i++) {
+		char *text = share_describe(&files->shares[i]);
+		channel_send_text(channel, CONTROL_SHARE, text);
+		free(text);
+	}
 	channel_send_text(channel, CONTROL_WORKDIR, options->workdir);
 	if (options->user)
 		channel_send_text(channel, CONTROL_USER, options->user);
@@ -194,7 +200,7 @@ static void session_init(struct session *s, const struct machine *machine,
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signals < 0)
 		die("cannot receive signals: %s", strerror(errno));
-	send_configuration(s, options, streams);
+	send_configuration(s, options, files, streams);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

@@ -159,15 +159,19 @@ int main(void)
 		console_shell();
 	}
 	control_read_config(&config);
+	if (!setup_root(&config))
+		unlink("/init"); /* the program finds the root as its owner made it */
 	setup_system(&config);
+	setup_volumes(&config);
 	program_open_streams(&config);
-	unlink("/init"); /* the program finds the root as its owner made it */
 
 	block_child_signal(&unblocked);
 	pid_t program = program_start(&config);
 	control_send(CONTROL_STARTED, NULL, 0);
 	status = exit_code(wait_for_program(program, &unblocked));
 	end_stragglers();
+	if (config.nr_shares)
+		sync(); /* the host ends the machine as soon as it knows */
 	control_send(CONTROL_EXIT, &status, sizeof(status));
 	program_finish_streams(&config);
 	sleep(10);

@@ -114,6 +114,84 @@ void setup_modules(void)
 	unlink(MODULE_LIST);
 }
 
+/* The parts of CONTROL_SHARE. */
+struct share {
+	unsigned long flags;
+	const char *tag, *options;
+	char *target;
+};
+
+static void share_parse(const char *text, struct share *share)
+{
+	char *part[4] = {strdup(text)};
+
+	if (!part[0])
+		fail(ENOMEM, "share '%s'", text);
+
+	for (int i = 1; i < 4; i++) {
+		part[i] = strchr(part[i - 1], ' ');
+		if (!part[i])
+			fail(0, "malformed share '%s'", text);
+		*part[i]++ = '\0';
+	}
+	*share = (struct share){.flags = strcmp(part[0], "ro") == 0 ? MS_RDONLY : 0,
+				.tag = part[1], .options = part[2], .target = part[3]};
+}
+
+static void share_mount(const struct share *share, const char *where)
+{
+	if (mount(share->tag, where, "9p", share->flags, share->options) < 0)
+		fail(errno, "cannot mount the share on %s in the guest", share->target);
+}
+
+/* As switch_root does: the share is moved over the initial root, which stays below it, unseen. */
+bool setup_root(const struct config *config)
+{
+	struct share share;
+
+	if (!config->nr_shares)
+		return false;
+	share_parse(config->shares[0], &share);
+	if (strcmp(share.target, "/") != 0)
+		return false;
+	unlink("/init");
+	rmdir(BOOT_DIR);
+	if (mkdir("/root", 0755) < 0 && errno != EEXIST)
+		fail(errno, "cannot make /root");
+	share_mount(&share, "/root");
+	if (chdir("/root") < 0 || umount2("/dev", MNT_DETACH) < 0 ||
+	    mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+		fail(errno, "cannot make the share the root");
+	mount_one(&devices);
+	return true;
+}
+
+static void make_directories(char *path)
+{
+	for (char *slash = path; slash;) {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			fail(errno, "cannot make %s in the guest", path);
+		if (slash)
+			*slash = '/';
+	}
+}
+
+void setup_volumes(const struct config *config)
+{
+	for (size_t i = 0; i < config->nr_shares; i++) {
+		struct share share;
+
+		share_parse(config->shares[i], &share);
+		if (strcmp(share.target, "/") == 0)
+			continue;
+		make_directories(share.target);
+		share_mount(&share, share.target);
+	}
+}
+
 void setup_system(const struct config *config)
 {
 	for (size_t i = 0; i < sizeof(system_mounts) / sizeof(system_mounts[0]); i++)
