@@ -149,21 +149,23 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo
 	return 0;
 }
 
-void signal_send_process(struct process *p, int sig, const siginfo_t *info)
+int signal_send_process(struct process *p, int sig, const siginfo_t *info)
 {
 	u64 flags = spin_lock_irqsave(&p->siglock);
+	int err = signal_send_locked(p, NULL, sig, info);
 
-	(void)signal_send_locked(p, NULL, sig, info);
 	spin_unlock_irqrestore(&p->siglock, flags);
+	return err;
 }
 
-void signal_send_task(struct task *t, int sig, const siginfo_t *info)
+int signal_send_task(struct task *t, int sig, const siginfo_t *info)
 {
 	struct process *p = t->process;
 	u64 flags = spin_lock_irqsave(&p->siglock);
+	int err = signal_send_locked(p, t, sig, info);
 
-	(void)signal_send_locked(p, t, sig, info);
 	spin_unlock_irqrestore(&p->siglock, flags);
+	return err;
 }
 
 unsigned int signal_send_pgrp_locked(struct pid_entry *pgrp, int sig, const siginfo_t *info)

@@ -2,7 +2,7 @@
 #include <lib/errno.h>
 #include <linux/fcntl.h>
 #include <syscall/table.h>
-#include <vfs/file.h>
+#include <vfs/locks.h>
 
 #include "internal.h"
 
@@ -218,7 +218,9 @@ static int truncate_path(const struct path *p, u64 length)
 		err = inode_get_write(i);
 	if (err)
 		return err;
-	err = path_setattr(p, &a);
+	err = lease_break(i, O_WRONLY);
+	if (!err)
+		err = path_setattr(p, &a);
 	inode_put_write(i);
 	return err;
 }

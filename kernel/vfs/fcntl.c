@@ -1,13 +1,13 @@
 /*
- * fcntl(2). Record locks are in locks.c; what is here translates the ABI's structure. Leases and
- * directory notification do not exist: the errno is what Linux gives for files without them.
+ * fcntl(2). Record locks are in locks.c, leases in lease.c, owners in file_owner.c; what is here
+ * translates the ABI's structures. Directory notification does not exist: the errno is that of a
+ * Linux built without it.
  */
 #include <lib/errno.h>
 #include <linux/fs.h>
-#include <signal/signal.h>
 #include <syscall/table.h>
-#include <task/pid.h>
 #include <tmpfs/tmpfs.h>
+#include <vfs/async.h>
 
 #include "fd_table.h"
 #include "internal_io.h"
@@ -32,9 +32,11 @@ static long dup_fd(struct file *f, u64 first, bool cloexec)
 	return fd;
 }
 
-static long set_flags(struct file *f, u32 arg)
+static long set_flags(struct file *f, int fd, u32 arg)
 {
 	struct inode *inode = f->inode;
+	u32 mask = SETFL_MASK;
+	int err = 0;
 
 	if (!(arg & O_APPEND) && f->flags & O_APPEND && inode->flags & INODE_APPEND)
 		return -EPERM;
@@ -43,8 +45,15 @@ static long set_flags(struct file *f, u32 arg)
 	/* On a pipe O_DIRECT means packets; no other file here bypasses the cache. */
 	if (arg & O_DIRECT && !S_ISFIFO(inode->mode))
 		return -EINVAL;
+	if (f->ops->async) {
+		if ((arg ^ f->flags) & FASYNC)
+			err = f->ops->async(f, fd, arg & FASYNC);
+		mask |= FASYNC;
+	}
+	if (err)
+		return err;
 	spin_lock(&f->spin);
-	WRITE_ONCE(f->flags, (arg & SETFL_MASK) | (f->flags & ~(u32)SETFL_MASK));
+	WRITE_ONCE(f->flags, (arg & mask) | (f->flags & ~mask));
 	spin_unlock(&f->spin);
 	return 0;
 }
@@ -165,37 +174,14 @@ static long set_lock(struct file *f, int fd, struct user_flock arg, bool ofd, bo
 	return err;
 }
 
-static bool owner_exists(s32 pid, u32 type)
-{
-	bool found = true;
-
-	if (!pid)
-		return true;
-	rcu_read_lock();
-	found = pid_find(pid) != NULL;
-	rcu_read_unlock();
-	return found;
-}
-
-static long set_owner(struct file *f, s32 pid, u32 type)
-{
-	if (!owner_exists(pid, type))
-		return -ESRCH;
-	spin_lock(&f->spin);
-	f->owner_pid = pid;
-	f->owner_type = type;
-	spin_unlock(&f->spin);
-	return 0;
-}
-
 /* The old form: a negative number is a process group. */
 static long set_owner_number(struct file *f, s32 who)
 {
 	if (who == INT_MIN)
 		return -EINVAL;
 	if (who < 0)
-		return set_owner(f, -who, F_OWNER_PGRP);
-	return set_owner(f, who, F_OWNER_PID);
+		return file_set_owner(f, -who, F_OWNER_PGRP);
+	return file_set_owner(f, who, F_OWNER_PID);
 }
 
 static long set_owner_ex(struct file *f, struct user_owner_ex arg)
@@ -206,22 +192,14 @@ static long set_owner_ex(struct file *f, struct user_owner_ex arg)
 		return -EFAULT;
 	if (owner.type != F_OWNER_TID && owner.type != F_OWNER_PID && owner.type != F_OWNER_PGRP)
 		return -EINVAL;
-	return set_owner(f, owner.pid, (u32)owner.type);
-}
-
-static void get_owner(struct file *f, struct f_owner_ex *owner)
-{
-	spin_lock(&f->spin);
-	owner->type = (int)f->owner_type;
-	owner->pid = f->owner_pid;
-	spin_unlock(&f->spin);
+	return file_set_owner(f, owner.pid, (u32)owner.type);
 }
 
 static long get_owner_number(struct file *f)
 {
 	struct f_owner_ex owner;
 
-	get_owner(f, &owner);
+	file_get_owner(f, &owner);
 	return owner.type == F_OWNER_PGRP ? -owner.pid : owner.pid;
 }
 
@@ -229,29 +207,8 @@ static long get_owner_ex(struct file *f, struct user_owner_ex arg)
 {
 	struct f_owner_ex owner;
 
-	get_owner(f, &owner);
+	file_get_owner(f, &owner);
 	return user_write(arg, &owner);
-}
-
-static long set_owner_signal(struct file *f, u64 sig)
-{
-	if (sig > SIGNAL_MAX)
-		return -EINVAL;
-	spin_lock(&f->spin);
-	f->owner_sig = (s32)sig;
-	spin_unlock(&f->spin);
-	return 0;
-}
-
-static long set_lease(struct file *f, u64 type)
-{
-	if (current->cred->fsuid != READ_ONCE(f->inode->uid) && !capable(CAP_LEASE))
-		return -EACCES;
-	if (!S_ISREG(f->inode->mode))
-		return -EINVAL;
-	if (type == F_UNLCK)
-		return -EAGAIN; /* there is none to give up */
-	return -EINVAL;
 }
 
 static long get_write_hint(struct file *f, struct user_u64 arg)
@@ -277,7 +234,7 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 {
 	switch (cmd) {
 	case F_SETFL:
-		return set_flags(f, (u32)arg);
+		return set_flags(f, fd, (u32)arg);
 	case F_GETLK:
 	case F_OFD_GETLK:
 		return get_lock(f, (struct user_flock){.uaddr = arg}, cmd == F_OFD_GETLK);
@@ -296,13 +253,13 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_SETOWN_EX:
 		return set_owner_ex(f, (struct user_owner_ex){.uaddr = arg});
 	case F_GETSIG:
-		return READ_ONCE(f->owner_sig);
+		return file_get_signal(f);
 	case F_SETSIG:
-		return set_owner_signal(f, arg);
+		return file_set_signal(f, arg);
 	case F_GETLEASE:
-		return F_UNLCK;
+		return lease_get(f);
 	case F_SETLEASE:
-		return set_lease(f, arg);
+		return lease_set(f, fd, arg);
 	case F_NOTIFY:
 		return S_ISDIR(f->inode->mode) ? -EINVAL : -ENOTDIR;
 	case F_SETPIPE_SZ:

@@ -12,6 +12,7 @@
 #include <lib/errno.h>
 #include <linux/fs.h>
 #include <mm/slab.h>
+#include <vfs/async.h>
 #include <vfs/file_alloc.h>
 #include <vfs/locks.h>
 
@@ -91,13 +92,18 @@ int file_alloc(const struct path *p, u32 flags, struct file **out)
 
 static void file_free_rcu(struct rcu_head *head)
 {
-	kmem_cache_free(file_cache, container_of(head, struct file, rcu));
+	struct file *f = container_of(head, struct file, rcu);
+
+	file_owner_free(f); /* those who signal may have found f under RCU */
+	kmem_cache_free(file_cache, f);
 }
 
 void file_free(struct file *f)
 {
 	if (f->mode & FMODE_WROTE)
 		file_drop_write(f);
+	if (f->mode & FMODE_READER)
+		atomic_dec(&f->inode->read_count);
 	path_put(&f->path);
 	cred_put(f->cred);
 	atomic64_add(&nr_files, -1);
@@ -109,6 +115,7 @@ static void file_release(struct file *f)
 {
 	might_sleep();
 	locks_release_file(f);
+	async_release(f);
 	/* Pairs with the watcher's last step, hlist_del: its hooks are off our queues by then. */
 	if (unlikely(smp_load_acquire(&f->watchers.first)))
 		epoll_forget_file(f);

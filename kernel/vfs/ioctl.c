@@ -23,14 +23,20 @@ static long set_nonblocking(struct file *f, struct user_int arg)
 	return 0;
 }
 
-/* SIGIO is not sent by any file here: turning it off is fine, turning it on is refused. */
-static long set_async(struct user_int arg)
+static long set_async(struct file *f, int fd, struct user_int arg)
 {
-	int on;
+	int on, err;
 
 	if (user_read(&on, arg))
 		return -EFAULT;
-	return on ? -ENOTTY : 0;
+	if (!on == !(READ_ONCE(f->flags) & FASYNC))
+		return 0;
+	if (!f->ops->async)
+		return -ENOTTY;
+	err = f->ops->async(f, fd, on);
+	if (!err)
+		set_flag(f, FASYNC, on);
+	return err;
 }
 
 static long bytes_left(struct file *f, struct user_int arg)
@@ -41,7 +47,7 @@ static long bytes_left(struct file *f, struct user_int arg)
 	return user_write(arg, &value);
 }
 
-static long file_ioctl(struct file *f, u32 cmd, u64 arg)
+static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 {
 	struct user_int int_arg = {.uaddr = arg};
 	int value;
@@ -50,7 +56,7 @@ static long file_ioctl(struct file *f, u32 cmd, u64 arg)
 	case FIONBIO:
 		return set_nonblocking(f, int_arg);
 	case FIOASYNC:
-		return set_async(int_arg);
+		return set_async(f, fd, int_arg);
 	case FIOQSIZE:
 		if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) && !S_ISLNK(f->inode->mode))
 			return -ENOTTY;
@@ -78,7 +84,7 @@ long sys_ioctl(int fd, u32 cmd, u64 arg)
 	if (cmd == FIOCLEX || cmd == FIONCLEX)
 		fd_set_cloexec((u32)fd, cmd == FIOCLEX);
 	else
-		ret = file_ioctl(f.file, cmd, arg);
+		ret = file_ioctl(f.file, fd, cmd, arg);
 	fd_put(f);
 	return ret;
 }

@@ -32,6 +32,7 @@ struct file_locks *locks_of(struct inode *inode)
 		return NULL;
 	spin_init(&new->lock, LOCK_RANK_FLOCK);
 	list_init(&new->flocks);
+	list_init(&new->leases);
 	wait_queue_init(&new->wait);
 	spin_lock(&inode->spin);
 	l = inode->locks;
@@ -47,7 +48,7 @@ struct file_locks *locks_of(struct inode *inode)
 
 void locks_free(struct file_locks *l)
 {
-	ASSERT(!l || (!l->records.node && list_empty(&l->flocks)));
+	ASSERT(!l || (!l->records.node && list_empty(&l->flocks) && list_empty(&l->leases)));
 	kfree(l);
 }
 
@@ -374,4 +375,5 @@ void locks_release_file(struct file *f)
 		return;
 	drop_owner(l, f);
 	flock_release(l, f);
+	lease_release(l, f);
 }

@@ -28,6 +28,7 @@ struct file_locks {
 	struct spinlock lock;     /* LOCK_RANK_FLOCK */
 	struct rb_root records;   /* lock */
 	struct list_head flocks;  /* lock: struct flock_entry */
+	struct list_head leases;  /* lock: struct lease */
 	u64 release_count;        /* lock to change: bumped whenever somebody may pass */
 	struct wait_queue wait;
 };
@@ -40,3 +41,7 @@ int record_lock_set(struct inode *inode, const struct record_lock *request, bool
 bool record_lock_test(struct inode *inode, const struct record_lock *request,
 		      struct record_lock *found);
 void flock_release(struct file_locks *l, const struct file *f);
+void lease_release(struct file_locks *l, const struct file *f);
+/* F_SETLEASE and F_GETLEASE. */
+long lease_set(struct file *f, int fd, u64 type);
+long lease_get(struct file *f);

@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <syscall/table.h>
 #include <vfs/file_alloc.h>
+#include <vfs/locks.h>
 
 #include "internal.h"
 #include "mount_internal.h"
@@ -157,6 +158,15 @@ void file_drop_write(struct file *f)
 	f->mode &= ~(u32)FMODE_WROTE;
 }
 
+/* Counts f as one that only reads; leases ask for those. */
+static void file_take_read(struct file *f)
+{
+	if (!(f->mode & FMODE_READ))
+		return;
+	atomic_inc(&f->inode->read_count);
+	f->mode |= FMODE_READER;
+}
+
 static int file_truncate(struct file *f)
 {
 	struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_KILL_PRIV |
@@ -191,6 +201,11 @@ static int file_open_checked(const struct path *p, const struct open_req *r, str
 		err = file_take_write(f);
 	else if (S_ISREG(i->mode) && (r->flags & O_TRUNC))
 		err = mount_want_write(p->mnt);
+	if (!err && S_ISREG(i->mode)) {
+		if (!(f->mode & FMODE_WRITE))
+			file_take_read(f);
+		err = lease_break(i, f->flags);
+	}
 	if (!err && f->ops->open)
 		err = f->ops->open(i, f);
 	f->flags &= ~(u32)O_NOCTTY; /* terminals looked at it; F_GETFL does not show it */

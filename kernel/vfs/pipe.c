@@ -18,6 +18,7 @@
 #include <signal/signal.h>
 #include <syscall/table.h>
 #include <asm/ioctls.h>
+#include <asm/siginfo.h>
 #include <vfs/file_alloc.h>
 #include <vfs/poll.h>
 
@@ -166,6 +167,7 @@ static ssize_t pipe_read(struct file *f, struct io_iter *to, loff_t *pos)
 		wake_up_poll(&p->write_wait, PIPE_WRITABLE);
 	if (waited)
 		wake_up_poll(&p->read_wait, PIPE_READABLE);
+	async_notify(&p->write_async, POLL_OUT);
 	if (n > 0)
 		path_accessed(&f->path);
 	return n;
@@ -261,6 +263,7 @@ static ssize_t pipe_write(struct file *f, struct io_iter *from, loff_t *pos)
 		mutex_unlock(&p->lock);
 		if (was_empty || p->polled)
 			wake_up_poll(&p->read_wait, PIPE_READABLE);
+		async_notify(&p->read_async, POLL_IN);
 		err = wait_event_exclusive(&p->write_wait, pipe_can_write(p));
 		mutex_lock(&p->lock);
 		was_empty = pipe_empty(p);
@@ -274,6 +277,7 @@ static ssize_t pipe_write(struct file *f, struct io_iter *from, loff_t *pos)
 		wake_up_poll(&p->read_wait, PIPE_READABLE);
 	if (waited)
 		wake_up_poll(&p->write_wait, PIPE_WRITABLE);
+	async_notify(&p->read_async, POLL_IN);
 	if (n > 0)
 		inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
 	return n ? n : err;
@@ -324,13 +328,19 @@ static long pipe_ioctl(struct file *f, unsigned int cmd, u64 arg)
 static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->inode->pipe;
+	bool one_sided;
 
 	mutex_lock(&p->lock);
 	if (f->mode & FMODE_READ)
 		p->readers--;
 	if (f->mode & FMODE_WRITE)
 		p->writers--;
+	one_sided = !p->readers != !p->writers;
 	mutex_unlock(&p->lock);
+	if (one_sided) {
+		async_notify(&p->read_async, POLL_IN);
+		async_notify(&p->write_async, POLL_OUT);
+	}
 	if (wait_queue_active(&p->read_wait))
 		wake_up_events(&p->read_wait, ~0U, PIPE_READABLE | EPOLLHUP | EPOLLERR);
 	if (wait_queue_active(&p->write_wait))
@@ -338,8 +348,24 @@ static void pipe_release(struct file *f)
 	pipe_put(f->inode, p);
 }
 
+static int pipe_async(struct file *f, int fd, bool on)
+{
+	struct pipe *p = f->inode->pipe;
+	int err = 0;
+
+	if (f->mode & FMODE_READ)
+		err = async_list_set(&p->read_async, f, fd, on);
+	if (err || !(f->mode & FMODE_WRITE))
+		return err;
+	err = async_list_set(&p->write_async, f, fd, on);
+	if (err && (f->mode & FMODE_READ))
+		(void)!async_list_set(&p->read_async, f, fd, false);
+	return err;
+}
+
 const struct file_ops pipe_fops = {
 	.name = "pipe",
+	.async = pipe_async,
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,

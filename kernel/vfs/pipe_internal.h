@@ -2,7 +2,7 @@
 #pragma once
 
 #include <sync/mutex.h>
-#include <vfs/file.h>
+#include <vfs/async.h>
 #include <vfs/pipe.h>
 
 #define PIPE_DEFAULT_SLOTS 16
@@ -32,6 +32,7 @@ struct pipe {
 	struct page *spare[PIPE_SPARES];    /* lock: pages kept to save allocations */
 	bool polled;                        /* lock: somebody waits by edges; tell him of every write */
 	struct wait_queue read_wait, write_wait;
+	struct async_list read_async, write_async;
 };
 
 static inline bool pipe_empty(const struct pipe *p)

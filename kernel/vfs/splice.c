@@ -54,6 +54,7 @@ static void cancel_slot(struct pipe *p)
 	p->reserved--;
 	mutex_unlock(&p->lock);
 	wake_up_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+	async_notify(&p->write_async, POLL_OUT);
 }
 
 /* Puts a buffer into the reserved slot. */
@@ -65,6 +66,7 @@ static void push_buf(struct pipe *p, const struct pipe_buf *b)
 	WRITE_ONCE(p->head, p->head + 1);
 	mutex_unlock(&p->lock);
 	wake_up_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+	async_notify(&p->read_async, POLL_IN);
 }
 
 /*
@@ -121,6 +123,7 @@ static void untake_buf(struct pipe *p, struct pipe_buf *b)
 	}
 	mutex_unlock(&p->lock);
 	wake_up_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+	async_notify(&p->write_async, POLL_OUT);
 }
 
 static ssize_t buf_write(struct file *out, struct pipe_buf *b, loff_t *pos)

@@ -27,6 +27,8 @@ int jobctl_check_read(struct tty *t) __must_check;   /* background reader: SIGTT
 void jobctl_signal_foreground(struct tty *t, int sig);
 void jobctl_open(struct tty *t, struct file *f);
 long jobctl_ioctl(struct tty *t, struct file *f, unsigned int cmd, u64 arg);
+/* O_ASYNC: the foreground group is the owner unless somebody is named. file_ops.async's rules. */
+int jobctl_async(struct tty *t, struct async_list *l, struct file *f, int fd, bool on) __must_check;
 void jobctl_release_all(struct tty *t, bool signal);
 
 /* TIOCGSID and TIOCGPGRP through a master: the numbers of the slave's side. */

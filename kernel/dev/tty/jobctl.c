@@ -33,6 +33,23 @@ void jobctl_signal_foreground(struct tty *t, int sig)
 	pid_put(pgrp);
 }
 
+int jobctl_async(struct tty *t, struct async_list *l, struct file *f, int fd, bool on)
+{
+	struct pid_entry *pgrp;
+	int err = async_list_set(l, f, fd, on);
+
+	if (err || !on)
+		return err;
+	pgrp = foreground_get(t);
+	if (pgrp) {
+		err = file_owner_set(f, pgrp, F_OWNER_PGRP, false);
+		pid_put(pgrp);
+	} else {
+		err = file_owner_set(f, current->process->leader->pid, F_OWNER_PID, false);
+	}
+	return err;
+}
+
 /*
  * A process that is not in the foreground group of its controlling terminal gets sig, unless it
  * ignores or blocks it; an orphaned group cannot be stopped and gets EIO.

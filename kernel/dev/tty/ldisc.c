@@ -6,6 +6,7 @@
  * line_end marks the last character of each line. A line ended by VEOF has a zero byte there that
  * reading removes. tty->lock guards all of it.
  */
+#include <asm/siginfo.h>
 #include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -227,6 +228,7 @@ static void end_line(struct tty *t, unsigned char c)
 	*at(t, t->head++) = (char)c;
 	t->canon_head = t->head;
 	wake_up_poll(&t->read_wait, EPOLLIN | EPOLLRDNORM);
+	async_notify(&t->async, POLL_IN);
 }
 
 static void signal_char(struct tty *t, int sig, unsigned char c)
@@ -362,8 +364,10 @@ void ldisc_receive(struct tty *t, const char *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		receive_char(t, (unsigned char)data[i]);
-	if (!L(t, ICANON) && t->head != t->tail)
+	if (!L(t, ICANON) && t->head != t->tail) {
 		wake_up_poll(&t->read_wait, EPOLLIN | EPOLLRDNORM);
+		async_notify(&t->async, POLL_IN);
+	}
 }
 
 void ldisc_flush_input(struct tty *t)

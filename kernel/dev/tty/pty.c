@@ -5,6 +5,7 @@
  *
  * pair->lock (spinlock, LOCK_RANK_TTY_SPIN) guards the ring and the flags; it is a leaf.
  */
+#include <asm/siginfo.h>
 #include <boot/init.h>
 #include <dev/tty.h>
 #include <lib/bits.h>
@@ -34,6 +35,7 @@ struct pty_pair {
 	char *ring;                /* slave's output; lock */
 	u64 head, tail;
 	struct wait_queue master_wait;
+	struct async_list master_async; /* told of output of the slave */
 };
 
 static DEFINE_MUTEX(index_lock, LOCK_RANK_SLEEP_INNER);
@@ -67,8 +69,10 @@ static size_t ring_put(struct pty_pair *p, const char *data, size_t len)
 	while (n < len && p->head - p->tail < RING_SIZE)
 		p->ring[p->head++ % RING_SIZE] = data[n++];
 	spin_unlock_irqrestore(&p->lock, flags);
-	if (n)
+	if (n) {
 		wake_up_poll(&p->master_wait, EPOLLIN | EPOLLRDNORM);
+		async_notify(&p->master_async, POLL_IN);
+	}
 	return n;
 }
 
@@ -358,8 +362,16 @@ static void master_release(struct file *f)
 	pair_put(p);
 }
 
+static int master_async(struct file *f, int fd, bool on)
+{
+	struct pty_pair *p = f->private;
+
+	return jobctl_async(p->slave, &p->master_async, f, fd, on);
+}
+
 static const struct file_ops master_ops = {
 	.name = "ptmx",
+	.async = master_async,
 	.read = master_read,
 	.write = master_write,
 	.poll = master_poll,

@@ -319,8 +319,16 @@ static long tty_ioctl(struct file *f, unsigned int cmd, u64 arg)
 	return err == -ENOIOCTLCMD ? -ENOTTY : err;
 }
 
+static int tty_async(struct file *f, int fd, bool on)
+{
+	struct tty *t = f->private;
+
+	return jobctl_async(t, &t->async, f, fd, on);
+}
+
 const struct file_ops tty_fops = {
 	.name = "tty",
+	.async = tty_async,
 	.read = tty_read,
 	.write = tty_write,
 	.poll = tty_poll,

@@ -372,6 +372,8 @@ static const struct proc_entry fs_children[] = {
 	{.name = "epoll", .mode = S_IFDIR | 0555, .children = epoll_children},
 	NUMBER("file-max", 0644, .word = &file_max, .wide = true, .max = S64_MAX),
 	SHOWN("file-nr", show_file_nr),
+	INTEGER("lease-break-time", lease_break_time),
+	INTEGER("leases-enable", leases_enable),
 	{.name = "mqueue", .mode = S_IFDIR | 0555, .children = mqueue_children},
 	NUMBER_IN("nr_open", 0644, nr_open, NR_OPEN_MIN, NR_OPEN_MAX),
 	CONSTANT("overflowgid", OVERFLOW_ID),

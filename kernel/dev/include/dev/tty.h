@@ -12,6 +12,7 @@
 #include <asm/termios.h>
 #include <lib/atomic.h>
 #include <sync/mutex.h>
+#include <vfs/async.h>
 #include <vfs/file.h>
 
 #define TTY_BUF_SIZE 4096
@@ -70,6 +71,7 @@ struct tty {
 	u64 column;                 /* out_lock */
 
 	struct wait_queue read_wait, write_wait;
+	struct async_list async;    /* told of input */
 	struct pid_entry *session, *pgrp; /* tasklist_lock; references */
 	u32 opens;                  /* lock */
 };

@@ -28,9 +28,9 @@ struct signal_delivery {
 	struct sigset oldmask; /* what sigreturn restores */
 };
 
-/* From the kernel itself (SI_KERNEL), to a process or one thread. No permission check. */
-void signal_send_process(struct process *p, int sig, const siginfo_t *info);
-void signal_send_task(struct task *t, int sig, const siginfo_t *info);
+/* To a process or one thread, without permission check. 0, or -EAGAIN: it could not be queued. */
+int signal_send_process(struct process *p, int sig, const siginfo_t *info);
+int signal_send_task(struct task *t, int sig, const siginfo_t *info);
 /* To all members of a group; tasklist_lock NOT held (_locked: held). Number of processes reached. */
 unsigned int signal_send_pgrp(struct pid_entry *pgrp, int sig, const siginfo_t *info);
 unsigned int signal_send_pgrp_locked(struct pid_entry *pgrp, int sig, const siginfo_t *info);

@@ -23,7 +23,7 @@ struct vma;
 #define FMODE_STREAM BIT(6) /* no position at all */
 #define FMODE_WROTE  BIT(7) /* write_count of the inode is held */
 #define FMODE_ATOMIC_POS BIT(8) /* regular file, directory: sharers take turns at the position */
-#define FMODE_LOCKS  BIT(9) /* has or had flock or OFD locks */
+#define FMODE_READER BIT(9) /* read_count of the inode is held */
 
 struct file {
 	struct ref ref;
@@ -36,9 +36,8 @@ struct file {
 	struct mutex pos_lock;        /* LOCK_RANK_FILE_POS */
 	struct spinlock spin;         /* LOCK_RANK_FILE: flags, owner */
 	struct cred const *cred;      /* const: the opener's */
-	s32 owner_pid;                /* F_SETOWN: who gets SIGIO, 0: nobody; spin */
-	s32 owner_sig;                /* F_SETSIG; spin */
-	u32 owner_type;               /* F_OWNER_*; spin */
+	struct file_owner *owner;     /* who gets SIGIO; NULL: never set; spin */
+	struct async_entry *async;    /* where it waits to send it; vfs/async.c */
 	struct hlist_head watchers;   /* items of epolls that watch it; spin */
 	void *private;                /* the implementation's */
 	union {
@@ -61,6 +60,8 @@ struct file_ops {
 	u32 (*poll)(struct file *f, struct poll_table *pt);
 	long (*ioctl)(struct file *f, unsigned int cmd, u64 arg);
 	int (*mmap)(struct file *f, struct vma *vma);
+	/* O_ASYNC goes on or off: async_list_set on the object's lists. 0 or -errno. */
+	int (*async)(struct file *f, int fd, bool on);
 	int (*flush)(struct file *f);    /* on each close(2) */
 	void (*release)(struct file *f); /* last reference */
 	int (*fsync)(struct file *f, bool data_only);

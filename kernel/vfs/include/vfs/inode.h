@@ -111,6 +111,7 @@ struct inode {
 	struct file_locks *locks;       /* vfs/locks.h; NULL: never had any. spin to set */
 	struct hlist_node ino_node;     /* super block's inode table */
 	struct atomic write_count;      /* > 0 writers, < 0 denied (running executable) */
+	struct atomic read_count;       /* open for reading alone: regular files */
 	struct rcu_head rcu;
 	void *private;
 };
