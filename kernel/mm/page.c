@@ -112,7 +112,7 @@ static __noinline struct page *alloc_slow(unsigned int order, unsigned int gfp)
 		might_sleep();
 	for (;;) {
 		p = take(order, may_use_reserve(gfp));
-		if (p || (gfp & GFP_ATOMIC) || !current || in_atomic() || arch_irqs_disabled())
+		if (p || (gfp & (GFP_ATOMIC | GFP_TRY)) || !current || in_atomic() || arch_irqs_disabled())
 			return p;
 		if (mm_reclaim(MAX(1ULL << order, 32ULL)) && (p = take(order, false)))
 			return p;

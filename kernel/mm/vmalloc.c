@@ -26,6 +26,8 @@ static struct rb_root areas;
 
 #define REGION_START (KERNEL_VMALLOC_START + PAGE_SIZE)
 #define REGION_END   STACK_REGION_START
+/* Up to this size kvmalloc tries to do without mapping. */
+#define CONTIGUOUS_MAX (8 * PAGE_SIZE)
 
 static struct area *area_of(struct rb_node *n)
 {
@@ -227,11 +229,18 @@ void *ioremap(struct paddr pa, size_t size)
 	return va;
 }
 
+/*
+ * Giving vmalloc memory back interrupts every CPU, which a fork with a large descriptor table would
+ * feel: as long as contiguous pages are at hand, they are taken.
+ */
 void *kvmalloc(size_t size, unsigned int gfp)
 {
+	void *p;
+
 	if (size <= PAGE_SIZE * 2)
 		return kmalloc(size, gfp);
-	return vmalloc(size, gfp);
+	p = size <= CONTIGUOUS_MAX ? kmalloc(size, gfp | GFP_TRY) : NULL;
+	return p ? p : vmalloc(size, gfp);
 }
 
 void kvfree(const void *p)

@@ -45,6 +45,7 @@ struct page {
 #define GFP_KERNEL 0u          /* may sleep and reclaim */
 #define GFP_ATOMIC BIT(0)      /* may not sleep; uses the reserve */
 #define GFP_ZERO   BIT(1)      /* zeroed */
+#define GFP_TRY    BIT(3)      /* gives up instead of reclaiming: the caller has another way */
 #define GFP_USER   BIT(2)      /* memory of a user process: subject to the OOM killer */
 
 /* One entry per frame from physical address 0; entries of holes and devices stay zero. */
