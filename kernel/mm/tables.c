@@ -71,14 +71,18 @@ void zap_begin(struct zap *z, struct mm *mm)
 	z->start = U64_MAX;
 	z->end = 0;
 	z->nr = 0;
+	z->tables = false;
 	z->max = ZAP_INLINE_PAGES;
 	z->pages = z->inline_pages;
 }
 
 static void zap_flush(struct zap *z)
 {
-	if (z->start < z->end)
+	if (z->start < z->end && z->tables)
+		arch_tlb_flush_tables(z->mm, z->start, z->end);
+	else if (z->start < z->end)
 		arch_tlb_flush_range(z->mm, z->start, z->end);
+	z->tables = false;
 	z->start = U64_MAX;
 	z->end = 0;
 	for (u32 i = 0; i < z->nr; i++)
@@ -224,8 +228,9 @@ static void free_tables(struct zap *z, struct pte *table, unsigned int level, u6
 			free_tables(z, table_at(pte_get(slot)), level - 1, MAX(a, start),
 				    MIN(a + size, end), floor, ceiling);
 		if (a >= floor && a + size <= ceiling) {
-			zap_note(z, MAX(a, start), MIN(a + size, end));
 			free_table(z, slot);
+			zap_note(z, MAX(a, start), MIN(a + size, end));
+			z->tables = true;
 		}
 	}
 }

@@ -91,6 +91,7 @@ static inline struct page *pte_page(struct pte e)
 struct zap {
 	struct mm *mm;
 	u64 start, end;     /* what has to be flushed; empty: start >= end */
+	bool tables;        /* page tables are among the pages */
 	u32 nr, max;
 	struct page **pages;
 	struct page *inline_pages[ZAP_INLINE_PAGES];

@@ -219,10 +219,12 @@ static inline void switch_mm(struct run_queue *rq, struct task *prev, struct tas
 
 	if (!next->mm) {
 		next->active_mm = loaded;
-		if (prev->mm && loaded)
+		if (prev->mm && loaded) {
 			mm_ref(loaded);
-		else if (!prev->mm)
+			arch_mm_lazy_enter();
+		} else if (!prev->mm) {
 			prev->active_mm = NULL; /* the reference moves on */
+		}
 		return;
 	}
 	next->active_mm = next->mm;
@@ -231,6 +233,7 @@ static inline void switch_mm(struct run_queue *rq, struct task *prev, struct tas
 	else if (unlikely(READ_ONCE(loaded->membarrier) & SYNC_CORE_REGISTERED) && !prev->mm)
 		task_set_work(next, WORK_IRET); /* refetches instructions, as a load of CR3 does */
 	if (!prev->mm) {
+		arch_mm_lazy_leave();
 		prev->active_mm = NULL;
 		rq->drop_mm = loaded;
 	}

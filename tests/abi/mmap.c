@@ -1,6 +1,8 @@
 /* mmap, munmap, mprotect, mremap, madvise, brk: placement, sharing, copy-on-write, refusals. */
 #include "test.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -562,4 +564,83 @@ TEST(process_vm_style_self_write_respects_protection)
 	CHECK_EQ(write(pipefd[1], "abc", 3), 3);
 	CHECK_ERR(read(pipefd[0], p, 3), EFAULT);
 	CHECK_EQ(p[0], 0);
+}
+
+/* ---- what other CPUs have cached ---- */
+
+static struct {
+	char *page;
+	int ask[2], answer[2];
+} sleeper;
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set); /* with one CPU both stay there */
+}
+
+/* Sleeps, looks at the page, tells what it saw; its CPU has nothing else to do. */
+static void *sleeper_main(void *unused)
+{
+	char c;
+
+	run_on(1);
+	while (read(sleeper.ask[0], &c, 1) == 1) {
+		c = *(volatile char *)sleeper.page;
+		CHECK_EQ(write(sleeper.answer[1], &c, 1), 1);
+	}
+	return unused;
+}
+
+static char sleeper_sees(void)
+{
+	char c = 0;
+
+	CHECK_EQ(write(sleeper.ask[1], "?", 1), 1);
+	CHECK_EQ(read(sleeper.answer[0], &c, 1), 1);
+	return c;
+}
+
+TEST(a_thread_that_slept_sees_changed_mappings)
+{
+	pthread_t thread;
+
+	run_on(0);
+	CHECK_OK(pipe(sleeper.ask));
+	CHECK_OK(pipe(sleeper.answer));
+	sleeper.page = map(PAGE, RW, ANON);
+	CHECK_EQ(pthread_create(&thread, NULL, sleeper_main, NULL), 0);
+	for (int i = 1; i <= 200; i++) {
+		*sleeper.page = (char)i;
+		CHECK_EQ(sleeper_sees(), (char)i);
+		if (i % 3 == 0) /* time to become idle */
+			sleep_ms(1);
+		CHECK(mmap(sleeper.page, PAGE, RW, ANON | MAP_FIXED, -1, 0) == sleeper.page);
+		CHECK_EQ(sleeper_sees(), 0);
+	}
+	close(sleeper.ask[1]);
+	pthread_join(thread, NULL);
+}
+
+TEST(a_thread_that_slept_loses_access)
+{
+	pid_t pid = CHECK_OK(fork());
+	pthread_t thread;
+
+	if (pid == 0) {
+		run_on(0);
+		CHECK_OK(pipe(sleeper.ask));
+		CHECK_OK(pipe(sleeper.answer));
+		sleeper.page = map(PAGE, RW, ANON);
+		CHECK_EQ(pthread_create(&thread, NULL, sleeper_main, NULL), 0);
+		CHECK_EQ(sleeper_sees(), 0);
+		sleep_ms(5);
+		CHECK_OK(mprotect(sleeper.page, PAGE, PROT_NONE));
+		sleeper_sees();
+		_exit(0);
+	}
+	CHECK_KILLED(pid, SIGSEGV);
 }

@@ -7,11 +7,20 @@
  * reads the mask. Either the flusher sees the bit and interrupts that CPU, or the CPU's walks after
  * the CR3 load see the changed entries. Loading CR3 drops every non-global entry of that CPU, so
  * the bit is cleared when the CPU leaves the address space.
+ *
+ * A CPU that runs a kernel thread on a borrowed address space (lazy) is skipped as well, because it
+ * touches no user memory; it catches up when it leaves that state. mm->tlb_gen counts the flushes
+ * asked for, and each CPU keeps the number up to which it has flushed (seen). The flusher counts,
+ * then reads lazy; the CPU clears lazy, then reads the count, both with a full barrier between: so
+ * one of them sees the other. `seen` moves on only with a flush, never by looking: a CPU that is
+ * one flush behind does just that range, one that is further behind flushes everything. Tables
+ * that are freed are another matter: a lazy CPU may still walk them speculatively.
  */
 #include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/mmu.h>
 #include <lib/atomic.h>
+#include <lib/bits.h>
 #include <mm/mm.h>
 #include <sync/preempt.h>
 #include <x86/cpu_init.h>
@@ -21,29 +30,66 @@
 /* Beyond this, reloading everything costs less than single invalidations. */
 #define FLUSH_ALL_PAGES 33
 
-static DEFINE_PER_CPU(struct mm *, loaded_mm);
+struct tlb_state {
+	struct mm *mm; /* loaded; this CPU's */
+	u64 seen;      /* flushes of mm up to this number are done; this CPU's */
+	bool lazy;     /* written by this CPU, read by flushers */
+};
+static DEFINE_PER_CPU(struct tlb_state, tlb_state);
 
 struct flush {
 	struct mm *mm; /* NULL: kernel addresses */
 	u64 start, end;
+	u64 gen;       /* this flush's number */
 };
+
+static u64 flushes_of(const struct mm *mm)
+{
+	return __atomic_load_n(&mm->tlb_gen, __ATOMIC_ACQUIRE);
+}
 
 void arch_mm_switch(struct mm *next)
 {
-	struct mm *prev = this_cpu_read(loaded_mm);
+	struct tlb_state *s = this_cpu_ptr(tlb_state);
+	struct mm *prev = s->mm;
 	u64 bit = BIT(smp_processor_id());
 	uptr root;
 
-	if (next == prev)
+	if (next == prev) {
+		arch_mm_lazy_leave();
 		return;
+	}
 	if (next)
 		__atomic_fetch_or(&next->cpus.bits, bit, __ATOMIC_SEQ_CST);
-	this_cpu_write(loaded_mm, next);
+	s->mm = next;
+	s->seen = next ? flushes_of(next) : 0;
+	WRITE_ONCE(s->lazy, false);
 	root = next ? virt_to_phys(arch_mm_root(&next->arch)).v
 		    : (uptr)kernel_root - KERNEL_IMAGE_START;
 	write_cr3(root);
 	if (prev)
 		__atomic_fetch_and(&prev->cpus.bits, ~bit, __ATOMIC_RELEASE);
+}
+
+void arch_mm_lazy_enter(void)
+{
+	WRITE_ONCE(this_cpu_ptr(tlb_state)->lazy, true);
+}
+
+void arch_mm_lazy_leave(void)
+{
+	struct tlb_state *s = this_cpu_ptr(tlb_state);
+	u64 now;
+
+	if (!s->lazy)
+		return;
+	WRITE_ONCE(s->lazy, false);
+	smp_mb();
+	now = s->mm ? flushes_of(s->mm) : s->seen;
+	if (now != s->seen) {
+		s->seen = now;
+		arch_tlb_flush_local();
+	}
 }
 
 static void invlpg(u64 addr)
@@ -72,50 +118,78 @@ static void flush_all_local(void)
 	arch_irq_restore(flags);
 }
 
-static void flush_here(void *arg)
+static void flush_kernel_here(void *arg)
 {
 	const struct flush *f = arg;
-	bool many = f->end - f->start > FLUSH_ALL_PAGES * PAGE_SIZE;
 
-	if (f->mm && this_cpu_read(loaded_mm) != f->mm)
-		return;
-	if (many && f->mm) {
-		arch_tlb_flush_local();
-	} else if (many) {
+	if (f->end - f->start > FLUSH_ALL_PAGES * PAGE_SIZE) {
 		flush_all_local();
-	} else {
+		return;
+	}
+	for (u64 a = f->start & PAGE_MASK; a < f->end; a += PAGE_SIZE)
+		invlpg(a);
+}
+
+/* May be interrupted by itself; `seen` then stays behind what was done, which is harmless. */
+static void flush_user_here(void *arg)
+{
+	struct tlb_state *s = this_cpu_ptr(tlb_state);
+	const struct flush *f = arg;
+	u64 now;
+
+	if (s->mm != f->mm || s->seen >= f->gen)
+		return;
+	if (s->seen + 1 == f->gen && f->end - f->start <= FLUSH_ALL_PAGES * PAGE_SIZE) {
 		for (u64 a = f->start & PAGE_MASK; a < f->end; a += PAGE_SIZE)
 			invlpg(a);
+		s->seen = f->gen;
+		return;
 	}
+	now = flushes_of(f->mm);
+	arch_tlb_flush_local();
+	s->seen = now;
 }
 
 /* Preemption is off, so that "here" and "the others" are one snapshot. */
-static void flush_cpus(struct flush *f, struct cpumask mask)
+static void flush_user(struct mm *mm, u64 start, u64 end, bool lazy_too)
 {
-	u64 self;
+	/* The full barrier: the caller's entries before the mask; pairs with arch_mm_switch. */
+	struct flush f = {mm, start, end, __atomic_add_fetch(&mm->tlb_gen, 1, __ATOMIC_SEQ_CST)};
+	struct cpumask mask;
 
 	preempt_disable();
-	self = BIT(smp_processor_id());
-	flush_here(f);
-	mask.bits &= ~self;
+	flush_user_here(&f);
+	mask.bits = READ_ONCE(mm->cpus.bits) & ~BIT(smp_processor_id());
+	for (u64 left = lazy_too ? 0 : mask.bits; left; left &= left - 1) {
+		u32 cpu = bit_lowest(left);
+
+		if (READ_ONCE(per_cpu_ptr(tlb_state, cpu)->lazy))
+			mask.bits &= ~BIT(cpu);
+	}
 	if (mask.bits)
-		smp_call(mask, flush_here, f);
+		smp_call(mask, flush_user_here, &f);
 	preempt_enable();
 }
 
 void arch_tlb_flush_range(struct mm *mm, u64 start, u64 end)
 {
-	struct flush f = {mm, start, end};
-	struct cpumask mask;
+	flush_user(mm, start, end, false);
+}
 
-	smp_mb(); /* the caller's entries before the mask; pairs with arch_mm_switch */
-	mask.bits = READ_ONCE(mm->cpus.bits);
-	flush_cpus(&f, mask);
+void arch_tlb_flush_tables(struct mm *mm, u64 start, u64 end)
+{
+	flush_user(mm, start, end, true);
 }
 
 void tlb_flush_kernel(uptr start, uptr end)
 {
-	struct flush f = {NULL, start, end};
+	struct flush f = {NULL, start, end, 0};
+	struct cpumask others;
 
-	flush_cpus(&f, cpus_online);
+	preempt_disable();
+	flush_kernel_here(&f);
+	others.bits = cpus_online.bits & ~BIT(smp_processor_id());
+	if (others.bits)
+		smp_call(others, flush_kernel_here, &f);
+	preempt_enable();
 }

@@ -33,6 +33,12 @@ void arch_mm_fini(struct arch_mm *a);
 struct pte *arch_mm_root(struct arch_mm *a);
 /* Loads the address space on this CPU. Interrupts disabled. NULL: kernel only. */
 void arch_mm_switch(struct mm *next);
+/*
+ * A kernel thread borrows the loaded address space: between enter and leave (or the next switch)
+ * this CPU touches no user memory, so flushes need not interrupt it. Interrupts disabled.
+ */
+void arch_mm_lazy_enter(void);
+void arch_mm_lazy_leave(void);
 
 void arch_tlb_flush_page_local(u64 addr);
 void arch_tlb_flush_local(void);
@@ -41,6 +47,8 @@ void arch_tlb_flush_local(void);
  * Interrupts enabled, preemption allowed, no spinlock that an interrupt handler takes held.
  */
 void arch_tlb_flush_range(struct mm *mm, u64 start, u64 end);
+/* The same, when page tables are about to be freed: also on CPUs that only borrow mm. */
+void arch_tlb_flush_tables(struct mm *mm, u64 start, u64 end);
 
 /* Kernel mappings in the vmalloc area; map allocates tables as needed. 0 or -ENOMEM. */
 int arch_kernel_map(uptr va, struct paddr pa, unsigned int prot) __must_check;

@@ -90,6 +90,7 @@ struct mm {
 	struct ref users;                /* tasks; the last one empties the address space */
 	struct ref refs;                 /* users count as one; the last one frees the structure */
 	struct cpumask cpus;             /* CPUs whose TLB may hold entries; atomic */
+	u64 tlb_gen;                     /* flushes asked for so far; atomic */
 	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end; /* mmap_lock */
 	u64 mmap_base;                   /* placement goes down from here (up, when bottom_up) */
