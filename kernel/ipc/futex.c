@@ -5,8 +5,8 @@
  *   waiter: lock; read the word; queue; unlock; sleep      waker: change the word; lock; take off
  *
  * The word is read under a spinlock with page faults disabled; when it is not there, the lock is
- * dropped, the page is brought in, and all starts over. Priority inheritance is not supported
- * (ENOSYS, like a kernel built without it).
+ * dropped, the page is brought in, and all starts over. Waiters of a real-time priority come before
+ * the others. What inherits priority is in futex_pi.c and futex_requeue_pi.c.
  */
 #include <arch/usercopy.h>
 #include <ipc/futex.h>
@@ -20,22 +20,7 @@
 #include <syscall/table.h>
 #include <task/task.h>
 #include <time/clock.h>
-#include "futex_key.h"
-
-#define FUTEX_HASH_BITS 8
-
-struct futex_bucket {
-	struct spinlock lock;       /* LOCK_RANK_FUTEX */
-	struct list_head waiters;   /* lock */
-} __cacheline_aligned;
-
-struct futex_waiter {
-	struct list_head node;        /* lock of its bucket */
-	struct task *task;            /* const */
-	struct futex_key key;         /* same lock; changes when it is requeued */
-	struct futex_bucket *bucket;  /* written under both locks; NULL: woken (release) */
-	u32 bitset;                   /* const */
-};
+#include "futex_internal.h"
 
 static struct futex_bucket buckets[1 << FUTEX_HASH_BITS];
 
@@ -44,16 +29,16 @@ void futex_init(void)
 	for (size_t i = 0; i < ARRAY_SIZE(buckets); i++) {
 		spin_init(&buckets[i].lock, LOCK_RANK_FUTEX);
 		list_init(&buckets[i].waiters);
+		list_init(&buckets[i].pi);
 	}
 }
 
-static struct futex_bucket *bucket_of(const struct futex_key *key)
+struct futex_bucket *futex_bucket_of(const struct futex_key *key)
 {
 	return &buckets[hash_u64((uptr)key->object ^ (key->offset * 31), FUTEX_HASH_BITS)];
 }
 
-/* The word's value without sleeping. 0 or -EFAULT: not there now. */
-static int word_read_atomic(u64 addr, u32 *value)
+int futex_word_read_atomic(u64 addr, u32 *value)
 {
 	u64 v;
 	int err;
@@ -65,16 +50,14 @@ static int word_read_atomic(u64 addr, u32 *value)
 	return err;
 }
 
-/* Brings the word in. 0 or -EFAULT: it cannot be read at all. */
-static int word_fault_in(u64 addr)
+int futex_word_fault_in(u64 addr)
 {
 	u64 v;
 
 	return arch_get_user(addr, sizeof(u32), &v);
 }
 
-/* Off its bucket and running. The waiter may be gone as soon as bucket is NULL. Bucket locked. */
-static void waiter_wake(struct futex_waiter *w)
+void futex_waiter_wake(struct futex_waiter *w)
 {
 	struct task *t = w->task;
 
@@ -91,12 +74,18 @@ static int wake_matching(struct futex_bucket *b, const struct futex_key *key, in
 	int woken = 0;
 
 	ASSERT_HELD(&b->lock);
+	if (unlikely(!list_empty(&b->pi)) && futex_pi_waited_for(b, key))
+		return -EINVAL;
 	list_for_each_safe(w, tmp, &b->waiters, node) {
 		if (woken >= nr)
 			break;
-		if (!futex_key_equal(&w->key, key) || !(w->bitset & bitset))
+		if (!futex_key_equal(&w->key, key))
 			continue;
-		waiter_wake(w);
+		if (unlikely(w->requeue_pi))
+			return -EINVAL; /* may only be requeued */
+		if (!(w->bitset & bitset))
+			continue;
+		futex_waiter_wake(w);
 		woken++;
 	}
 	return woken;
@@ -113,7 +102,7 @@ static long futex_wake(u64 addr, bool shared, int nr, u32 bitset)
 	err = futex_key_get(addr, shared, &key);
 	if (err)
 		return err;
-	b = bucket_of(&key);
+	b = futex_bucket_of(&key);
 	/* No look at the list without the lock: a waiter that has read the word but is not queued yet
 	 * would be missed, and sleep for good. */
 	spin_lock(&b->lock);
@@ -130,8 +119,7 @@ void futex_wake_one(struct user_u32 word)
 	(void)futex_wake(addr, true, 1, FUTEX_BITSET_MATCH_ANY);
 }
 
-/* Takes the waiter off if it is still queued: true then. */
-static bool waiter_unqueue(struct futex_waiter *w)
+bool futex_waiter_unqueue(struct futex_waiter *w)
 {
 	struct futex_bucket *b;
 
@@ -147,20 +135,33 @@ static bool waiter_unqueue(struct futex_waiter *w)
 	return false;
 }
 
-/* Queues w if the word has the expected value. 0, -EAGAIN, -EFAULT. */
-static int waiter_queue(struct futex_waiter *w, u64 addr, u32 expected)
+static void waiter_insert(struct futex_bucket *b, struct futex_waiter *w)
 {
-	struct futex_bucket *b = bucket_of(&w->key);
+	struct futex_waiter *at;
+
+	if (likely(!w->priority)) {
+		list_add_tail(&w->node, &b->waiters);
+		return;
+	}
+	list_for_each(at, &b->waiters, node)
+		if (at->priority < w->priority)
+			break;
+	list_add_tail(&w->node, &at->node);
+}
+
+int futex_waiter_queue(struct futex_waiter *w, u64 addr, u32 expected)
+{
+	struct futex_bucket *b = futex_bucket_of(&w->key);
 	u32 value;
 	int err;
 
 	for (;;) {
 		spin_lock(&b->lock);
-		err = word_read_atomic(addr, &value);
+		err = futex_word_read_atomic(addr, &value);
 		if (!err)
 			break;
 		spin_unlock(&b->lock);
-		err = word_fault_in(addr);
+		err = futex_word_fault_in(addr);
 		if (err)
 			return err;
 	}
@@ -169,7 +170,7 @@ static int waiter_queue(struct futex_waiter *w, u64 addr, u32 expected)
 		return -EAGAIN;
 	}
 	w->bucket = b;
-	list_add_tail(&w->node, &b->waiters);
+	waiter_insert(b, w);
 	sched_set_state(TASK_INTERRUPTIBLE);
 	spin_unlock(&b->lock);
 	return 0;
@@ -185,14 +186,15 @@ static int waiter_sleep(struct futex_waiter *w, u64 deadline_ns)
 			sched_set_state(TASK_INTERRUPTIBLE);
 	}
 	sched_set_state(TASK_RUNNING);
-	if (!waiter_unqueue(w))
+	if (!futex_waiter_unqueue(w))
 		return 0;
 	return err == -ETIME ? -ETIMEDOUT : -ERESTARTSYS;
 }
 
 static long futex_wait(u64 addr, bool shared, u32 expected, u64 deadline_ns, u32 bitset)
 {
-	struct futex_waiter w = {.task = current, .bitset = bitset};
+	struct futex_waiter w = {
+		.task = current, .bitset = bitset, .priority = current->sched.rt_priority};
 	struct futex_key key;
 	int err;
 
@@ -202,7 +204,7 @@ static long futex_wait(u64 addr, bool shared, u32 expected, u64 deadline_ns, u32
 	if (err)
 		return err;
 	w.key = key;
-	err = waiter_queue(&w, addr, expected);
+	err = futex_waiter_queue(&w, addr, expected);
 	if (!err)
 		err = waiter_sleep(&w, deadline_ns);
 	/* A requeued waiter holds another key without a reference. It is only compared: stale, it can
@@ -235,11 +237,10 @@ static long futex_wait_timed(u64 addr, u32 op, u32 expected, u64 deadline_ns, u3
 	return -ERESTART_RESTARTBLOCK;
 }
 
-/* Two buckets at once, in order of address; b may be a. */
-static NO_THREAD_SAFETY void buckets_lock(struct futex_bucket *a, struct futex_bucket *b)
+NO_THREAD_SAFETY void futex_buckets_lock(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a > b) {
-		buckets_lock(b, a);
+		futex_buckets_lock(b, a);
 		return;
 	}
 	spin_lock(&a->lock);
@@ -247,7 +248,7 @@ static NO_THREAD_SAFETY void buckets_lock(struct futex_bucket *a, struct futex_b
 		spin_lock_nested(&b->lock);
 }
 
-static NO_THREAD_SAFETY void buckets_unlock(struct futex_bucket *a, struct futex_bucket *b)
+NO_THREAD_SAFETY void futex_buckets_unlock(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_unlock(&a->lock);
 	if (a != b)
@@ -266,13 +267,16 @@ static int requeue_locked(struct futex_bucket *from, struct futex_bucket *to,
 			break;
 		if (!futex_key_equal(&w->key, key1))
 			continue;
+		if (w->requeue_pi)
+			return -EINVAL;
 		if (done++ < nr_wake) {
-			waiter_wake(w);
+			futex_waiter_wake(w);
 			continue;
 		}
 		w->key = *key2;
 		if (from != to) {
-			list_move_tail(&w->node, &to->waiters);
+			list_del(&w->node);
+			waiter_insert(to, w);
 			smp_store_release(&w->bucket, to);
 		}
 	}
@@ -282,17 +286,17 @@ static int requeue_locked(struct futex_bucket *from, struct futex_bucket *to,
 static int requeue_with_keys(u64 addr1, const struct futex_key *key1, const struct futex_key *key2,
 			     int nr_wake, int nr_requeue, const u32 *expected)
 {
-	struct futex_bucket *from = bucket_of(key1), *to = bucket_of(key2);
+	struct futex_bucket *from = futex_bucket_of(key1), *to = futex_bucket_of(key2);
 	u32 value = 0;
 	int result;
 
 	for (;;) {
-		buckets_lock(from, to);
-		result = expected ? word_read_atomic(addr1, &value) : 0;
+		futex_buckets_lock(from, to);
+		result = expected ? futex_word_read_atomic(addr1, &value) : 0;
 		if (!result)
 			break;
-		buckets_unlock(from, to);
-		result = word_fault_in(addr1);
+		futex_buckets_unlock(from, to);
+		result = futex_word_fault_in(addr1);
 		if (result)
 			return result;
 	}
@@ -300,7 +304,7 @@ static int requeue_with_keys(u64 addr1, const struct futex_key *key1, const stru
 		result = -EAGAIN;
 	else
 		result = requeue_locked(from, to, key1, key2, nr_wake, nr_requeue);
-	buckets_unlock(from, to);
+	futex_buckets_unlock(from, to);
 	return result;
 }
 
@@ -368,18 +372,18 @@ static int word_compare(u32 encoded, u32 old)
 static int wake_op_with_keys(const struct futex_key *key1, u64 addr2, const struct futex_key *key2,
 			     int nr1, int nr2, u32 encoded)
 {
-	struct futex_bucket *b1 = bucket_of(key1), *b2 = bucket_of(key2);
+	struct futex_bucket *b1 = futex_bucket_of(key1), *b2 = futex_bucket_of(key2);
 	int result, matches;
 	u32 old;
 
 	for (;;) {
-		buckets_lock(b1, b2);
+		futex_buckets_lock(b1, b2);
 		pagefault_disable();
 		result = word_change(addr2, encoded, &old);
 		pagefault_enable();
 		if (result != -EFAULT)
 			break;
-		buckets_unlock(b1, b2);
+		futex_buckets_unlock(b1, b2);
 		/* A write that changes nothing brings the page in for writing. */
 		result = arch_atomic_user_u32(addr2, USER_OR, 0, &old);
 		if (result)
@@ -389,10 +393,13 @@ static int wake_op_with_keys(const struct futex_key *key1, u64 addr2, const stru
 		matches = word_compare(encoded, old);
 		result = matches < 0 ? matches :
 				       wake_matching(b1, key1, nr1, FUTEX_BITSET_MATCH_ANY);
-		if (matches > 0)
-			result += wake_matching(b2, key2, nr2, FUTEX_BITSET_MATCH_ANY);
+		if (result >= 0 && matches > 0) {
+			int more = wake_matching(b2, key2, nr2, FUTEX_BITSET_MATCH_ANY);
+
+			result = more < 0 ? more : result + more;
+		}
 	}
-	buckets_unlock(b1, b2);
+	futex_buckets_unlock(b1, b2);
 	return result;
 }
 
@@ -412,26 +419,53 @@ static long futex_wake_op(u64 addr1, u64 addr2, bool shared, int nr1, int nr2, u
 	return result;
 }
 
-/* The deadline on the monotonic clock; FUTEX_WAIT's timeout is a span, the other's a time. */
+u64 futex_realtime_deadline(u64 ns)
+{
+	u64 offset = (u64)clock_realtime_offset();
+
+	return ns > offset ? ns - offset : 0;
+}
+
+static bool has_timeout(u32 cmd)
+{
+	switch (cmd) {
+	case FUTEX_WAIT:
+	case FUTEX_WAIT_BITSET:
+	case FUTEX_WAIT_REQUEUE_PI:
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The deadline on the monotonic clock: FUTEX_WAIT's timeout is a span, the others' are times. */
 static int futex_deadline(u32 op, struct user_timespec utimeout, u64 *deadline_ns)
 {
+	u32 cmd = op & FUTEX_CMD_MASK;
 	struct timespec64 ts;
 	u64 ns;
 
 	*deadline_ns = U64_MAX;
-	if (user_is_null(utimeout))
+	if (user_is_null(utimeout) || !has_timeout(cmd))
 		return 0;
 	if (user_read(&ts, utimeout))
 		return -EFAULT;
 	if (!timespec_valid(&ts))
 		return -EINVAL;
 	ns = timespec_to_ns(&ts);
-	if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
+	if (cmd == FUTEX_WAIT)
 		ns = MIN(ns + clock_monotonic(), (u64)S64_MAX);
-	else if (op & FUTEX_CLOCK_REALTIME)
-		ns = ns > (u64)clock_realtime_offset() ? ns - (u64)clock_realtime_offset() : 0;
+	else if (cmd == FUTEX_LOCK_PI || (op & FUTEX_CLOCK_REALTIME))
+		ns = futex_realtime_deadline(ns);
 	*deadline_ns = ns;
 	return 0;
+}
+
+static bool realtime_allowed(u32 cmd)
+{
+	return cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_WAIT_REQUEUE_PI || cmd == FUTEX_LOCK_PI2;
 }
 
 long sys_futex(struct user_u32 uaddr, u32 op, u32 val, struct user_timespec utimeout,
@@ -443,18 +477,18 @@ long sys_futex(struct user_u32 uaddr, u32 op, u32 val, struct user_timespec utim
 	u32 cmd = op & FUTEX_CMD_MASK;
 	int err;
 
-	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET)
+	if ((op & FUTEX_CLOCK_REALTIME) && !realtime_allowed(cmd))
 		return -ENOSYS;
+	err = futex_deadline(op, utimeout, &deadline_ns);
+	if (err)
+		return err;
 	switch (cmd) {
 	case FUTEX_WAIT:
-		val3 = FUTEX_BITSET_MATCH_ANY;
-		/* fall through */
+		return futex_wait_timed(addr, op, val, deadline_ns, FUTEX_BITSET_MATCH_ANY);
 	case FUTEX_WAIT_BITSET:
-		err = futex_deadline(op, utimeout, &deadline_ns);
-		return err ? err : futex_wait_timed(addr, op, val, deadline_ns, val3);
+		return futex_wait_timed(addr, op, val, deadline_ns, val3);
 	case FUTEX_WAKE:
-		val3 = FUTEX_BITSET_MATCH_ANY;
-		/* fall through */
+		return futex_wake(addr, shared, (int)val, FUTEX_BITSET_MATCH_ANY);
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(addr, shared, (int)val, val3);
 	case FUTEX_REQUEUE:
@@ -463,6 +497,17 @@ long sys_futex(struct user_u32 uaddr, u32 op, u32 val, struct user_timespec utim
 		return futex_requeue(addr, addr2, shared, (int)val, val2, &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(addr, addr2, shared, (int)val, val2, val3);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return futex_lock_pi(addr, shared, deadline_ns, false);
+	case FUTEX_TRYLOCK_PI:
+		return futex_lock_pi(addr, shared, U64_MAX, true);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(addr, shared);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(addr, shared, val, deadline_ns, FUTEX_BITSET_MATCH_ANY, addr2);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(addr, addr2, shared, (int)val, val2, val3);
 	default:
 		return -ENOSYS;
 	}

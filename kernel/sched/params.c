@@ -4,12 +4,13 @@
  */
 #include <lib/errno.h>
 #include <lib/log.h>
+#include <sched/pi.h>
 #include <time/clock.h>
 #include "run_queue.h"
 
 static void inherit(struct task *t, const struct task *parent)
 {
-	t->sched = parent->sched;
+	t->sched = parent->sched_base;
 	t->cpus_allowed = parent->cpus_allowed;
 	if (!t->sched.reset_on_fork)
 		return;
@@ -32,8 +33,12 @@ void sched_task_init(struct task *t, const struct task *parent)
 	t->cpu = smp_processor_id(); /* a hint: where it starts is decided when it is woken */
 	t->on_cpu = 0;
 	t->utime_ns = t->stime_ns = 0;
+	t->pi_priority = 0;
+	t->pi_waiting = NULL;
+	list_init(&t->pi_owned);
 	if (parent)
 		inherit(t, parent);
+	t->sched_base = t->sched;
 	fair_init_entity(&t->se);
 	fair_set_weight(t);
 }
@@ -67,6 +72,30 @@ static void change_queued(struct run_queue *rq, struct task *t, const struct sch
 	}
 }
 
+/* A fair task that inherits acts as SCHED_FIFO; the policy it asked for is what others see. */
+static struct sched_params effective(const struct task *t)
+{
+	struct sched_params p = t->sched_base;
+
+	if (t->pi_priority > p.rt_priority) {
+		p.rt_priority = t->pi_priority;
+		if (!policy_is_rt(p.policy))
+			p.policy = SCHED_FIFO;
+	}
+	return p;
+}
+
+/* wake_lock and the run-queue lock held. */
+static void change(struct run_queue *rq, struct task *t)
+{
+	struct sched_params p = effective(t);
+
+	if (t->se.on_rq == ON_RQ_QUEUED)
+		change_queued(rq, t, &p);
+	else
+		apply(t, &p);
+}
+
 int sched_set_params(struct task *t, const struct sched_params *p)
 {
 	struct run_queue *rq;
@@ -78,13 +107,23 @@ int sched_set_params(struct task *t, const struct sched_params *p)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&t->wake_lock);
 	rq = task_rq_lock(t);
-	if (t->se.on_rq == ON_RQ_QUEUED)
-		change_queued(rq, t, p);
-	else
-		apply(t, p);
+	t->sched_base = *p;
+	change(rq, t);
 	task_rq_unlock(rq);
 	spin_unlock_irqrestore(&t->wake_lock, flags);
+	pi_priority_changed(t);
 	return 0;
+}
+
+void sched_set_inherited(struct task *t, u8 priority)
+{
+	u64 flags = spin_lock_irqsave(&t->wake_lock);
+	struct run_queue *rq = task_rq_lock(t);
+
+	t->pi_priority = priority;
+	change(rq, t);
+	task_rq_unlock(rq);
+	spin_unlock_irqrestore(&t->wake_lock, flags);
 }
 
 void sched_get_params(const struct task *t, struct sched_params *p)
@@ -92,7 +131,7 @@ void sched_get_params(const struct task *t, struct sched_params *p)
 	u64 flags = arch_irq_save();
 	struct run_queue *rq = task_rq_lock(t);
 
-	*p = t->sched;
+	*p = t->sched_base;
 	task_rq_unlock(rq);
 	arch_irq_restore(flags);
 }

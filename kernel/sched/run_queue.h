@@ -99,6 +99,9 @@ static inline void task_rq_unlock(struct run_queue *rq) NO_THREAD_SAFETY
 	spin_unlock_no_resched(&rq->lock);
 }
 
+/* params.c: t inherits a real-time priority, 0: none. pi_spin held. */
+void sched_set_inherited(struct task *t, u8 priority);
+
 /* core.c. The lock is held in all of these. */
 void rq_update(struct run_queue *rq);                 /* clock and the running task's accounts */
 void rq_activate(struct run_queue *rq, struct task *t);   /* makes t runnable here */

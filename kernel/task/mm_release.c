@@ -22,7 +22,7 @@ DEFINE_USER_PTR(robust_head, struct robust_head);
 #define ROBUST_PI 1ULL /* low bit of an entry's address */
 
 /* The owner of the futex has died: says so in its word, and wakes one waiter. */
-static int robust_mark(u64 addr, bool pi)
+static int robust_mark(u64 addr, bool pi, bool pending)
 {
 	u32 word, seen, next;
 
@@ -30,6 +30,9 @@ static int robust_mark(u64 addr, bool pi)
 		return -EINVAL;
 	if (user_read(&word, user_handle(u32, addr)))
 		return -EFAULT;
+	/* Died between giving the lock up and waking who waits for it. */
+	if (pending && !pi && !word)
+		futex_wake_one(user_handle(u32, addr));
 	while ((word & FUTEX_TID_MASK) == (u32)current->tid) {
 		next = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 		if (arch_cmpxchg_user_u32(addr, word, next, &seen))
@@ -57,7 +60,8 @@ static void robust_walk(struct user_robust_head list)
 		bool last = user_read(&next, user_handle(u64, entry & ~ROBUST_PI)) != 0;
 
 		if ((entry & ~ROBUST_PI) != (head.pending & ~ROBUST_PI) &&
-		    robust_mark((entry & ~ROBUST_PI) + (u64)head.futex_offset, entry & ROBUST_PI))
+		    robust_mark((entry & ~ROBUST_PI) + (u64)head.futex_offset, entry & ROBUST_PI,
+				false))
 			return;
 		if (last)
 			return;
@@ -65,7 +69,7 @@ static void robust_walk(struct user_robust_head list)
 	}
 	if (head.pending)
 		(void)robust_mark((head.pending & ~ROBUST_PI) + (u64)head.futex_offset,
-				  head.pending & ROBUST_PI);
+				  head.pending & ROBUST_PI, true);
 }
 
 void task_mm_release(struct task *t)
@@ -76,6 +80,9 @@ void task_mm_release(struct task *t)
 		robust_walk(user_handle(robust_head, t->robust_list));
 		t->robust_list = 0;
 	}
+	if (t->flags & TASK_F_EXITING)
+		t->flags |= TASK_F_FUTEX_DEAD;
+	futex_pi_exit();
 	/* Nobody can look when nobody shares the memory. */
 	if (t->clear_child_tid && ref_read(&t->mm->users) > 1 &&
 	    !user_write(user_handle(u32, t->clear_child_tid), &zero))

@@ -149,7 +149,7 @@ int proc_show_stat(struct text *t, const struct proc_target *target)
 	struct process *p = task->process;
 	struct mm *mm = task_get_mm(task);
 	bool visible = proc_may_access(task);
-	struct sched_params sp;
+	struct sched_params sp, in_force = task->sched;
 	struct snapshot s;
 	u64 tty;
 	s32 tpgid;
@@ -162,7 +162,7 @@ int proc_show_stat(struct text *t, const struct proc_target *target)
 	text_printf(t, "%llu %llu %llu %llu ", s.minflt, s.cminflt, s.majflt, s.cmajflt);
 	text_printf(t, "%llu %llu %llu %llu ", s.utime / TICK_NS, s.stime / TICK_NS,
 		    s.cutime / TICK_NS, s.cstime / TICK_NS);
-	text_printf(t, "%d %d %u 0 %llu ", priority_of(&sp), sp.nice, s.threads,
+	text_printf(t, "%d %d %u 0 %llu ", priority_of(&in_force), sp.nice, s.threads,
 		    task->start_time_ns / TICK_NS);
 	text_printf(t, "%llu %llu %llu ", mm ? mm->total_pages * PAGE_SIZE : 0,
 		    mm ? mm_rss_pages(mm) : 0, p->rlimits[RLIMIT_RSS].rlim_cur);

@@ -96,6 +96,7 @@ void sched_resched_this_cpu(void);
 /* Waits until t is off every CPU (exited or fully blocked). Process context. */
 void sched_wait_inactive(struct task *t);
 
+/* The parameters without inherited priority. */
 int sched_set_params(struct task *t, const struct sched_params *p) __must_check;
 void sched_get_params(const struct task *t, struct sched_params *p);
 /* Moves t to an allowed CPU. -EINVAL when no online CPU is in the mask. */

@@ -59,6 +59,7 @@ enum lock_rank {
 	LOCK_RANK_WAIT_QUEUE,    /* interrupts disabled */
 	LOCK_RANK_EPOLL_READY,   /* epoll: ready list and sleepers; interrupts disabled */
 	LOCK_RANK_FUTEX,
+	LOCK_RANK_PI,            /* priority inheritance: all chains */
 	LOCK_RANK_PID,
 	LOCK_RANK_TASK_PI,       /* task: wake-ups, scheduling parameters; interrupts disabled */
 	LOCK_RANK_RUN_QUEUE,     /* interrupts disabled */

@@ -50,7 +50,11 @@ struct task {
 
 	/* Scheduler. */
 	struct sched_entity se;
-	struct sched_params sched;       /* run-queue lock of its CPU */
+	struct sched_params sched;       /* run-queue lock of its CPU: what it runs with */
+	struct sched_params sched_base;  /* same: what was asked for, without inheritance */
+	u8 pi_priority;                  /* same: inherited real-time priority, 0: none */
+	struct pi_waiter *pi_waiting;    /* pi_spin */
+	struct list_head pi_owned;       /* pi_spin: struct pi_lock */
 	struct cpumask cpus_allowed;     /* run-queue lock */
 	u32 cpu;                         /* run-queue lock */
 	u32 on_cpu;                      /* 1 while running or switching; acquire/release */
@@ -117,6 +121,7 @@ struct task {
 #define TASK_F_OOM_VICTIM BIT(6) /* may use the page reserve */
 #define TASK_F_FORKED    BIT(7)  /* has made a child: its exit looks for children to hand over */
 #define TASK_F_EXITED    BIT(8)  /* tasklist: has passed exit_notify */
+#define TASK_F_FUTEX_DEAD BIT(10) /* owns no futex any more, and will not again */
 #define TASK_F_COUNTED   BIT(9)  /* sighand: its times are in the process's sums */
 #define TASK_F_NPROC     BIT(10) /* took a user id that had too many tasks: execve looks again */
 
