@@ -73,6 +73,7 @@ void rt_account(struct run_queue *rq, struct task *t, u64 ran_ns)
 		r->used_ns = 0;
 	}
 	r->used_ns += ran_ns;
+	t->se.rt_ran_ns += ran_ns;
 	if (rt_throttled(rq))
 		rq_resched(rq);
 	if (t->sched.policy != SCHED_RR)
@@ -91,6 +92,7 @@ void rt_account(struct run_queue *rq, struct task *t, u64 ran_ns)
 void rt_enqueue(struct run_queue *rq, struct task *t)
 {
 	t->se.rt_to_tail = false;
+	t->se.rt_ran_ns = 0;
 	list_insert(&rq->rt, t, true);
 	rq->rt.nr++;
 }

@@ -50,6 +50,9 @@ static inline u64 sig_handler(const struct process *p, int sig)
 int sigqueue_add(struct task *target, struct signal_queue *q, int sig, const siginfo_t *info);
 /* Takes the next unblocked signal of the current task off its queues: 0 for none. */
 int sigqueue_take(u64 blocked, siginfo_t *info);
+/* Queues an entry that was set aside; false, and one more overrun, when it is pending already. */
+bool sigqueue_add_reserved(struct signal_queue *q, struct sigqueue *e);
+void sigqueue_drop_timers(struct signal_queue *q);
 /* Removes all entries whose signal is in the mask. */
 void sigqueue_drop(struct signal_queue *q, u64 mask);
 

@@ -6,12 +6,14 @@
 #include <lib/bits.h>
 #include <lib/string.h>
 #include <mm/slab.h>
+#include <time/posix_timer.h>
 #include "internal.h"
 
 struct sigqueue {
 	struct list_head node;
 	siginfo_t info;
 	struct user_account *user; /* reference: charged for it */
+	struct posix_timer *timer; /* set aside for that timer; NULL: freed once it is taken */
 };
 
 static struct kmem_cache *sigqueue_cache;
@@ -27,8 +29,11 @@ void signal_queue_init(struct signal_queue *q)
 	q->set.bits = 0;
 }
 
+/* It is on no queue any more. What a timer has set aside stays with the timer. */
 static void sigqueue_free(struct sigqueue *e)
 {
+	if (e->timer)
+		return;
 	atomic_dec(&e->user->nr_sigpending);
 	user_account_put(e->user);
 	kmem_cache_free(sigqueue_cache, e);
@@ -53,7 +58,62 @@ static struct sigqueue *sigqueue_alloc(struct task *target, bool unlimited)
 		return NULL;
 	}
 	e->user = user;
+	e->timer = NULL;
 	return e;
+}
+
+struct sigqueue *signal_reserve(struct posix_timer *timer)
+{
+	struct sigqueue *e = sigqueue_alloc(current, false);
+
+	if (e) {
+		list_init(&e->node);
+		e->timer = timer;
+		memset(&e->info, 0, sizeof(e->info));
+	}
+	return e;
+}
+
+siginfo_t *signal_reserved_info(struct sigqueue *e)
+{
+	return &e->info;
+}
+
+void signal_unreserve_locked(struct sigqueue *e)
+{
+	e->timer = NULL;
+	if (list_empty(&e->node))
+		sigqueue_free(e);
+}
+
+bool sigqueue_add_reserved(struct signal_queue *q, struct sigqueue *e)
+{
+	if (!list_empty(&e->node)) {
+		e->info.si_overrun++;
+		return false;
+	}
+	e->info.si_overrun = 0;
+	list_add_tail(&e->node, &q->entries);
+	q->set.bits |= sigmask(e->info.si_signo);
+	return true;
+}
+
+/* Timers do not outlive execve, nor do their signals. siglock held. */
+void sigqueue_drop_timers(struct signal_queue *q)
+{
+	struct sigqueue *e, *tmp;
+	u64 dropped = 0, kept = 0;
+
+	list_for_each_safe(e, tmp, &q->entries, node) {
+		if (e->info.si_code != SI_TIMER) {
+			kept |= sigmask(e->info.si_signo);
+			continue;
+		}
+		dropped |= sigmask(e->info.si_signo);
+		list_del(&e->node);
+		sigqueue_free(e);
+	}
+	q->set.bits &= ~dropped | kept;
 }
 
 int sigqueue_add(struct task *target, struct signal_queue *q, int sig, const siginfo_t *info)
@@ -118,6 +178,10 @@ static void sigqueue_collect(struct signal_queue *q, int sig, siginfo_t *info)
 	if (found) {
 		list_del(&found->node);
 		*info = found->info;
+		if (found->timer)
+			posix_timer_signal_taken(found->timer, info);
+		if (info->si_code == SI_TIMER)
+			info->si_sys_private = 0;
 		sigqueue_free(found);
 		return;
 	}

@@ -124,29 +124,53 @@ static void stop_core_dump(struct process *p)
 	signal_wake(p->core->dumper, true);
 }
 
+/* What sending sig does in any case; true when it has to be queued. */
+static bool signal_prepare(struct process *p, const struct task *target, int sig)
+{
+	ASSERT_HELD(&p->siglock);
+	if (p->signal_flags & SIGNAL_GROUP_EXIT) {
+		if (sig == SIGKILL)
+			stop_core_dump(p);
+		return false; /* dying: nothing more is delivered */
+	}
+	signal_cancel_opposites(p, sig);
+	/* A blocked signal is kept even when ignored: the action may change until it is let in. */
+	return sig_in(sig, target->blocked.bits | target->real_blocked.bits) ||
+	       !signal_is_ignored(p, sig);
+}
+
+/* It has been queued: who is to know? */
+static void signal_announce(struct process *p, struct task *t, int sig)
+{
+	if (unlikely(p->signal_wait) && wait_queue_active(&p->signal_wait->queue))
+		wake_up_events(&p->signal_wait->queue, ~0U, EPOLLIN);
+	signal_complete(p, t, sig);
+}
+
+bool signal_send_reserved_locked(struct process *p, struct task *t, struct sigqueue *e)
+{
+	int sig = signal_reserved_info(e)->si_signo;
+
+	if (t && t->flags & TASK_F_EXITED)
+		return true; /* nobody is left to tell; the timer stops */
+	if (!signal_prepare(p, t ? t : p->leader, sig))
+		return false;
+	if (sigqueue_add_reserved(t ? &t->pending : &p->shared_pending, e))
+		signal_announce(p, t, sig);
+	return true;
+}
+
 int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo_t *info)
 {
 	struct task *target = t ? t : p->leader;
 	int err;
 
-	ASSERT_HELD(&p->siglock);
-	if (p->signal_flags & SIGNAL_GROUP_EXIT) {
-		if (sig == SIGKILL)
-			stop_core_dump(p);
-		return 0; /* dying: nothing more is delivered */
-	}
-	signal_cancel_opposites(p, sig);
-	/* A blocked signal is kept even when ignored: the action may change until it is let in. */
-	if (!sig_in(sig, target->blocked.bits | target->real_blocked.bits) &&
-	    signal_is_ignored(p, sig))
+	if (!signal_prepare(p, target, sig))
 		return 0;
 	err = sigqueue_add(target, t ? &t->pending : &p->shared_pending, sig, info);
-	if (err)
-		return err;
-	if (unlikely(p->signal_wait) && wait_queue_active(&p->signal_wait->queue))
-		wake_up_events(&p->signal_wait->queue, ~0U, EPOLLIN);
-	signal_complete(p, t, sig);
-	return 0;
+	if (!err)
+		signal_announce(p, t, sig);
+	return err;
 }
 
 int signal_send_process(struct process *p, int sig, const siginfo_t *info)

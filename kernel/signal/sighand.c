@@ -81,6 +81,9 @@ void signal_exec(void)
 	spin_lock(&p->sighand->lock);
 	sighand_reset(p->sighand);
 	spin_unlock(&p->sighand->lock);
+	sigqueue_drop_timers(&current->pending);
+	sigqueue_drop_timers(&p->shared_pending);
+	signal_recalc_locked();
 	spin_unlock_irq(&p->siglock);
 	current->altstack = (struct sigaltstack_state){.flags = SS_DISABLE};
 }

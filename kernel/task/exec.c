@@ -15,6 +15,7 @@
 #include <task/coredump.h>
 #include <task/exec.h>
 #include <task/rusage.h>
+#include <time/posix_timer.h>
 #include <vfs/file.h>
 #include "exec.h"
 #include "exec_script.h"
@@ -161,6 +162,7 @@ static void exec_reset_task(struct exec *e)
 	me->process->did_exec = true;
 	me->exit_signal = SIGCHLD;
 	exec_set_comm(e->name);
+	posix_timers_delete_all(me->process);
 	signal_exec();
 	fd_table_close_on_exec();
 }

@@ -52,7 +52,7 @@ static int rlimit_exchange(struct process *p, u32 which, const struct rlimit64 *
 	} else if (new) {
 		WRITE_ONCE(p->rlimits[which].rlim_cur, new->rlim_cur);
 		WRITE_ONCE(p->rlimits[which].rlim_max, new->rlim_max);
-		if (which == RLIMIT_CPU)
+		if (which == RLIMIT_CPU || which == RLIMIT_RTTIME)
 			process_timers_limit_changed(p);
 	}
 	spin_unlock_irq(&p->siglock);
@@ -91,7 +91,7 @@ static int prlimit_of(int pid, u32 which, const struct rlimit64 *new, struct rli
 
 	if (!pid) {
 		err = rlimit_exchange(current->process, which, new, old);
-		if (new && which == RLIMIT_CPU)
+		if (new && (which == RLIMIT_CPU || which == RLIMIT_RTTIME))
 			sched_restart_tick();
 		return err;
 	}

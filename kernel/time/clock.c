@@ -217,6 +217,8 @@ static void realtime_changed(void)
 {
 	__atomic_fetch_add(&realtime_sets, 1, __ATOMIC_SEQ_CST);
 	wake_up_all(&realtime_set_wait);
+	clock_timers_follow();
+	timerfds_clock_set();
 }
 
 void clock_set_tai_offset(s32 seconds)

@@ -8,6 +8,7 @@
 #include <signal/signal.h>
 #include <syscall/table.h>
 #include <task/task.h>
+#include <time/posix_timer.h>
 #include "internal.h"
 
 /* A shorter period would let a program spend a CPU's time in interrupts. */
@@ -39,7 +40,8 @@ void process_timers_init(struct process *p)
 	timer_init(&p->real_timer, real_expired);
 	p->real_interval_ns = 0;
 	p->cpu_timers = (struct cpu_timers){0};
-	p->cpu_timers.active = p->rlimits[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY;
+	spin_init(&p->cpu_timers.lock, LOCK_RANK_CPU_TIMERS);
+	cpu_timers_update_locked(p); /* no thread yet: all counters start at 0 */
 }
 
 /* siglock taken, the real timer off and its callback not running. */
@@ -61,8 +63,10 @@ static u64 lock_real_timer(struct process *p, bool *was_queued) NO_THREAD_SAFETY
 void process_timers_exit(struct process *p) NO_THREAD_SAFETY
 {
 	bool queued;
-	u64 flags = lock_real_timer(p, &queued);
+	u64 flags;
 
+	posix_timers_delete_all(p);
+	flags = lock_real_timer(p, &queued);
 	p->real_interval_ns = 0;
 	p->cpu_timers.virt = p->cpu_timers.prof = (struct cpu_itimer){0};
 	WRITE_ONCE(p->cpu_timers.active, false);
@@ -115,26 +119,34 @@ static struct itimer get_cpu_locked(const struct cpu_itimer *ci, u64 now)
 	return it;
 }
 
-static struct cpu_itimer *cpu_itimer_of(struct process *p, u32 which, u64 *now)
+static struct cpu_itimer *cpu_itimer_of(struct process *p, u32 which)
 {
-	bool virt = which == ITIMER_VIRTUAL;
+	return which == ITIMER_VIRTUAL ? &p->cpu_timers.virt : &p->cpu_timers.prof;
+}
 
-	*now = READ_ONCE(*(virt ? &p->cpu_timers.user_ns : &p->cpu_timers.runtime_ns));
-	return virt ? &p->cpu_timers.virt : &p->cpu_timers.prof;
+/* The exact time, so that ITIMER_PROF is not early. User time is known by samples only. siglock is
+ * taken for the first and held by the caller for the second. */
+static u64 prof_now(struct process *p, u32 which)
+{
+	return which == ITIMER_PROF ? process_runtime(p) : 0;
+}
+
+static u64 cpu_now_locked(struct process *p, u32 which, u64 prof)
+{
+	return which == ITIMER_PROF ? prof : READ_ONCE(p->cpu_timers.user_ns);
 }
 
 static struct itimer set_cpu(struct process *p, u32 which, struct itimer want)
 {
-	u64 flags = spin_lock_irqsave(&p->siglock), now;
-	struct cpu_itimer *ci = cpu_itimer_of(p, which, &now);
-	struct itimer old = get_cpu_locked(ci, now);
+	struct cpu_itimer *ci = cpu_itimer_of(p, which);
+	u64 prof = prof_now(p, which), flags = spin_lock_irqsave(&p->siglock);
+	struct itimer old = get_cpu_locked(ci, cpu_now_locked(p, which, prof));
 
 	ci->interval_ns = want.interval_ns;
 	ci->expires_ns = want.value_ns;    /* not 0: makes the counters run */
 	cpu_timers_update_locked(p);
-	cpu_itimer_of(p, which, &now);
 	if (want.value_ns)
-		ci->expires_ns = now + want.value_ns;
+		ci->expires_ns = cpu_now_locked(p, which, prof) + want.value_ns;
 	spin_unlock_irqrestore(&p->siglock, flags);
 	if (want.value_ns)
 		sched_restart_tick();
@@ -143,9 +155,8 @@ static struct itimer set_cpu(struct process *p, u32 which, struct itimer want)
 
 static struct itimer get_cpu(struct process *p, u32 which)
 {
-	u64 flags = spin_lock_irqsave(&p->siglock), now;
-	struct cpu_itimer *ci = cpu_itimer_of(p, which, &now);
-	struct itimer it = get_cpu_locked(ci, now);
+	u64 prof = prof_now(p, which), flags = spin_lock_irqsave(&p->siglock);
+	struct itimer it = get_cpu_locked(cpu_itimer_of(p, which), cpu_now_locked(p, which, prof));
 
 	spin_unlock_irqrestore(&p->siglock, flags);
 	return it;

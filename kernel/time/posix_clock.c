@@ -1,7 +1,7 @@
 /*
  * Reading and setting clocks: clock_gettime, clock_settime, clock_getres, gettimeofday,
- * settimeofday, time. BOOTTIME equals MONOTONIC because the machine never suspends. The ALARM clocks
- * answer EINVAL, as on a Linux machine without a wake-up capable RTC.
+ * settimeofday, time. BOOTTIME equals MONOTONIC because the machine never suspends, and the ALARM clocks
+ * equal those without.
  *
  * Process context. The kernel's time zone is guarded by nothing: two torn-free words on the page of
  * time.
@@ -69,6 +69,48 @@ static int process_clock_read(s32 pid, int kind, u64 *ns)
 	return 0;
 }
 
+static int cpu_clock_find_thread(s32 tid, struct task **out)
+{
+	struct task *t = current;
+
+	if (tid && tid != current->tid) {
+		t = task_find_get(tid);
+		if (!t)
+			return -EINVAL;
+		if (t->process != current->process) {
+			task_put(t);
+			return -EINVAL;
+		}
+	} else {
+		task_get(t);
+	}
+	*out = t;
+	return 0;
+}
+
+int cpu_clock_find(int id, struct process **process, struct task **thread, enum cpu_time *time)
+{
+	bool per_thread = id < 0 ? CPU_CLOCK_PER_THREAD(id) : id == CLOCK_THREAD_CPUTIME_ID;
+	s32 pid = id < 0 ? CPU_CLOCK_PID(id) : 0;
+	int err = 0;
+
+	*thread = NULL;
+	*time = id < 0 && CPU_CLOCK_KIND(id) == CPU_CLOCK_VIRT ? CPU_TIME_USER : CPU_TIME_TOTAL;
+	if (id < 0 && CPU_CLOCK_KIND(id) == CPU_CLOCK_FD)
+		return -EINVAL;
+	if (per_thread)
+		err = cpu_clock_find_thread(pid, thread);
+	if (err)
+		return err;
+	if (!pid || per_thread) {
+		*process = current->process;
+		process_get(*process);
+		return 0;
+	}
+	*process = process_find_get(pid);
+	return *process ? 0 : -EINVAL;
+}
+
 int cpu_clock_read(int id, u64 *ns)
 {
 	if (id == CLOCK_THREAD_CPUTIME_ID)
@@ -87,6 +129,10 @@ static int clock_read(int id, u64 *ns)
 	if (id < 0)
 		return cpu_clock_read(id, ns);
 	switch (id) {
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		id = clock_without_alarm(id);
+		__attribute__((fallthrough));
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:

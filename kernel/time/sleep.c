@@ -131,6 +131,9 @@ static int sleep_clock_check(int id)
 	case CLOCK_TAI:
 	case CLOCK_PROCESS_CPUTIME_ID:
 		return 0;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
 	case CLOCK_THREAD_CPUTIME_ID:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
@@ -159,6 +162,6 @@ long sys_clock_nanosleep(u32 clock, u32 flags, struct user_timespec req, struct 
 		return cpu_clock_nanosleep(id, absolute, ns, rem);
 	if (!absolute) /* on every clock: setting the time does not change a duration */
 		return sleep_relative(deadline_after(ns), rem);
-	err = clock_sleep_until((u32)id, ns);
+	err = clock_sleep_until((u32)clock_without_alarm(id), ns);
 	return err ? -ERESTARTNOHAND : 0;
 }

@@ -6,6 +6,7 @@
 #include <boot/init.h>
 #include <lib/errno.h>
 #include <lib/format.h>
+#include <vfs/anon_fs.h>
 #include <vfs/file_alloc.h>
 #include <vfs/pipe.h>
 
@@ -45,7 +46,7 @@ static int anon_statfs(struct super_block *sb, struct kstatfs *st)
 
 static const struct super_ops anon_super_ops = {.statfs = anon_statfs};
 
-static int mount_anon(const struct fs_type *t, u64 magic, struct super_block **out)
+int anon_super(const struct fs_type *t, u64 magic, struct super_block **out)
 {
 	struct super_block *sb = super_alloc(t);
 	struct inode *inode;
@@ -68,13 +69,13 @@ static int mount_anon(const struct fs_type *t, u64 magic, struct super_block **o
 static int mount_pipefs(const struct fs_type *t, const char *source, u32 flags,
 			const char *options, struct super_block **out)
 {
-	return mount_anon(t, PIPEFS_MAGIC, out);
+	return anon_super(t, PIPEFS_MAGIC, out);
 }
 
 static int mount_anon_inodefs(const struct fs_type *t, const char *source, u32 flags,
 			      const char *options, struct super_block **out)
 {
-	return mount_anon(t, ANON_INODE_MAGIC, out);
+	return anon_super(t, ANON_INODE_MAGIC, out);
 }
 
 static struct fs_type pipefs = {.name = "pipefs", .no_device = true, .mount = mount_pipefs};
@@ -84,9 +85,8 @@ static struct fs_type anon_inodefs = {
 	.mount = mount_anon_inodefs,
 };
 
-/* A nameless dentry on the inode; consumes the inode reference. */
-static int make_path(struct mount *mnt, struct inode *inode, const struct dentry_ops *ops,
-		     const char *name, struct path *out)
+int anon_path(struct mount *mnt, struct inode *inode, const struct dentry_ops *ops, const char *name,
+	      struct path *out)
 {
 	struct dentry *d = dentry_alloc_root(mnt->sb, inode);
 
@@ -106,7 +106,7 @@ int anon_pipe_path(struct path *out)
 	if (!inode)
 		return -ENFILE;
 	inode->fops = &fifo_fops;
-	return make_path(pipe_mnt, inode, &pipe_dentry_ops, NULL, out);
+	return anon_path(pipe_mnt, inode, &pipe_dentry_ops, NULL, out);
 }
 
 bool anon_is_pipe(const struct inode *inode)
@@ -131,7 +131,7 @@ int file_create_anon(const char *name, const struct file_ops *ops, void *private
 	int err;
 
 	inode_get(anon_inode);
-	err = make_path(anon_mnt, anon_inode, &anon_dentry_ops, name, &path);
+	err = anon_path(anon_mnt, anon_inode, &anon_dentry_ops, name, &path);
 	if (err)
 		return err;
 	err = file_alloc(&path, flags, &f);
@@ -140,7 +140,7 @@ int file_create_anon(const char *name, const struct file_ops *ops, void *private
 		return err;
 	f->ops = ops;
 	f->private = private;
-	f->mode &= FMODE_READ | FMODE_WRITE | (ops->llseek ? FMODE_SEEK | FMODE_PREAD : 0);
+	f->mode &= FMODE_READ | FMODE_WRITE | (ops->llseek ? FMODE_SEEK : 0);
 	*out = f;
 	return 0;
 }

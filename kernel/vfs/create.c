@@ -129,7 +129,7 @@ static int mknod_in(struct name_op *op, u32 mode, u64 rdev)
 	return ops->mknod ? ops->mknod(op->dir, op->d, mode, rdev) : -EPERM;
 }
 
-int vfs_mknod_at(int dirfd, const char *name, u32 mode, u64 rdev)
+static int mknod_at(int dirfd, const char *name, u32 mode, u64 rdev, struct path *out)
 {
 	struct name_op op;
 	int err;
@@ -143,8 +143,22 @@ int vfs_mknod_at(int dirfd, const char *name, u32 mode, u64 rdev)
 		return err;
 	mode &= S_IFMT | (S_IALLUGO & ~current_umask());
 	err = mknod_in(&op, mode, rdev);
+	if (!err && out) {
+		*out = (struct path){op.parent.mnt, op.d};
+		path_get(out);
+	}
 	name_end(&op);
 	return err;
+}
+
+int vfs_mknod_at(int dirfd, const char *name, u32 mode, u64 rdev)
+{
+	return mknod_at(dirfd, name, mode, rdev, NULL);
+}
+
+int vfs_mknod_path(const char *name, u32 mode, struct path *out)
+{
+	return mknod_at(AT_FDCWD, name, mode, 0, out);
 }
 
 int vfs_symlink_at(const char *target, int dirfd, const char *name)

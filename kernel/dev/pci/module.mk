@@ -1,5 +1,5 @@
 module := dev/pci
-uses := lib arch boot dev mm
-srcs := pci.c
+uses := lib arch boot dev fs mm
+srcs := pci.c sysfs.c
 ktests :=
 $(eval $(register_module))

@@ -4,10 +4,10 @@
  */
 #include <boot/init.h>
 #include <dev/acpi.h>
-#include <dev/pci.h>
 #include <lib/errno.h>
 #include <lib/log.h>
 #include <mm/slab.h>
+#include "internal.h"
 
 #define CONFIG_SIZE     4096
 #define BUS_SIZE        (256ULL * CONFIG_SIZE)
@@ -121,7 +121,7 @@ int pci_enable_msix(const struct pci_function *f, irq_handler handler, void *ctx
 
 static void scan_bus(u32 bus, u32 depth);
 
-static void scan_function(volatile u8 *config, u32 depth)
+static void scan_function(volatile u8 *config, u32 bus, u32 devfn, u32 depth)
 {
 	struct pci_function f = {.config = config};
 
@@ -131,6 +131,7 @@ static void scan_function(volatile u8 *config, u32 depth)
 	f.revision = pci_read8(&f, REG_CLASS);
 	if ((pci_read8(&f, REG_HEADER) & 0x7f) == 1)
 		scan_bus(pci_read8(&f, REG_SECONDARY), depth + 1);
+	pci_sysfs_add(&f, bus, devfn);
 	for (u32 i = 0; i < nr_drivers; i++)
 		drivers[i](&f);
 }
@@ -154,7 +155,7 @@ static void scan_bus(u32 bus, u32 depth)
 					break;
 				continue;
 			}
-			scan_function(config, depth);
+			scan_function(config, bus, device * 8 + fn, depth);
 			if (fn == 0 && !(config[REG_HEADER] & 0x80))
 				break;
 		}

@@ -25,3 +25,6 @@ struct virtqueue {
 	void (*callback)(struct virtqueue *vq);
 	void *ctx;
 };
+
+/* Makes a device visible in sysfs. Process context, once for each. */
+void virtio_sysfs_add(struct virtio_device *d);

@@ -48,6 +48,7 @@ void virtio_device_add(struct virtio_device *d)
 	const struct virtio_driver *drv = driver_find(d->device_id);
 	int err;
 
+	virtio_sysfs_add(d);
 	if (!drv)
 		return;
 	err = device_start(d, drv);

@@ -6,6 +6,7 @@
  * like any other creation. devtmpfs_lock guards only the birth of the instance.
  */
 #include <boot/init.h>
+#include <fs/sysfs.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <tmpfs/tmpfs.h>
@@ -142,8 +143,11 @@ int devtmpfs_add(const char *name, u32 mode, u64 rdev)
 	if (!(mode & S_IFMT))
 		mode |= S_IFCHR;
 	err = make_child(dir, name, strlen(name), mode, rdev, &d);
-	if (!err)
+	if (!err) {
 		dentry_put(d);
+		if (S_ISCHR(mode))
+			sys_add_chrdev(name, mode, rdev);
+	}
 	dentry_put(dir);
 	return err;
 }

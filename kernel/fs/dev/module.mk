@@ -1,4 +1,4 @@
 module := fs/dev
-uses := lib sync vfs fs/tmpfs boot
+uses := lib sync vfs fs fs/tmpfs boot
 srcs := devtmpfs.c
 $(eval $(register_module))

@@ -76,7 +76,7 @@ bool proc_may_access(struct task *t);
 bool proc_parse_number(const struct qstr *q, u32 *out);
 
 extern const struct proc_entry proc_root_children[], proc_sys_children[];
-extern const struct proc_entry proc_sysvipc_children[];
+extern const struct proc_entry proc_sysvipc_children[], proc_net_children[];
 extern const struct proc_entry proc_process_entry, proc_thread_entry;
 /* The permission bits alone, by effective ids and without regard to capabilities: as Linux has it
  * for settings. 0 or -EACCES. */

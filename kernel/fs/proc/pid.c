@@ -502,6 +502,7 @@ int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 		{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops, .guarded = true},  \
 		{.name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo},             \
 		{.name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts},                   \
+		{.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_children},            \
 		{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj,      \
 		 .store = store_oom_score_adj},                                                    \
 		{.name = "personality", .mode = S_IFREG | 0400, .show = show_personality,          \

@@ -194,6 +194,12 @@ static int read_thread_self(const struct proc_target *target, char *buf, size_t 
 	return format(buf, size, "%d/task/%d", current->process->pid, current->tid);
 }
 
+static int read_self_net(const struct proc_target *target, char *buf, size_t size)
+{
+	(void)target;
+	return format(buf, size, "self/net");
+}
+
 static int read_self_mounts(const struct proc_target *target, char *buf, size_t size)
 {
 	(void)target;
@@ -208,6 +214,7 @@ const struct proc_entry proc_root_children[] = {
 	{.name = "loadavg", .mode = S_IFREG | 0444, .show = show_loadavg},
 	{.name = "meminfo", .mode = S_IFREG | 0444, .show = show_meminfo},
 	{.name = "mounts", .mode = S_IFLNK | 0777, .readlink = read_self_mounts},
+	{.name = "net", .mode = S_IFLNK | 0777, .readlink = read_self_net},
 	{.name = "self", .mode = S_IFLNK | 0777, .readlink = read_self},
 	{.name = "stat", .mode = S_IFREG | 0444, .show = show_stat},
 	{.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_children},

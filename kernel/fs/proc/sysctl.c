@@ -14,6 +14,9 @@
 #include <mm/layout.h>
 #include <task/coredump.h>
 #include <task/exec.h>
+#include <net/abi.h>
+#include <net/settings.h>
+#include <net/unix.h>
 #include <task/random.h>
 #include <task/uts.h>
 #include <vfs/file.h>
@@ -388,9 +391,31 @@ static const struct proc_entry fs_children[] = {
 	{0},
 };
 
+static const struct proc_entry net_core_children[] = {
+	CONSTANT("optmem_max", OPTMEM_MAX),
+	CONSTANT("rmem_default", SOCKBUF_MAX),
+	CONSTANT("rmem_max", SOCKBUF_MAX),
+	NUMBER_IN("somaxconn", 0644, net_somaxconn, 0, INT_MAX),
+	CONSTANT("wmem_default", SOCKBUF_MAX),
+	CONSTANT("wmem_max", SOCKBUF_MAX),
+	{0},
+};
+
+static const struct proc_entry net_unix_children[] = {
+	NUMBER_IN("max_dgram_qlen", 0644, unix_max_dgram_qlen, 0, INT_MAX),
+	{0},
+};
+
+static const struct proc_entry net_children[] = {
+	{.name = "core", .mode = S_IFDIR | 0555, .children = net_core_children},
+	{.name = "unix", .mode = S_IFDIR | 0555, .children = net_unix_children},
+	{0},
+};
+
 const struct proc_entry proc_sys_children[] = {
 	{.name = "fs", .mode = S_IFDIR | 0555, .children = fs_children},
 	{.name = "kernel", .mode = S_IFDIR | 0555, .children = kernel_children},
+	{.name = "net", .mode = S_IFDIR | 0555, .children = net_children},
 	{.name = "vm", .mode = S_IFDIR | 0555, .children = vm_children},
 	{0},
 };

@@ -41,6 +41,7 @@ struct sched_entity {
 	bool rt_to_tail;       /* used its turn up: goes behind its equals */
 	struct list_head rt_node;
 	u64 rt_slice_left_ns;
+	u64 rt_ran_ns;         /* since it slept last, for RLIMIT_RTTIME */
 	/* Accounting. */
 	u64 exec_start_ns;
 	u64 sum_exec_ns;       /* CPU time, exact up to exec_start_ns */

@@ -41,6 +41,19 @@ void signal_force_default(int sig, const siginfo_t *info);
 /* SIGKILL that cannot fail (OOM, exec). */
 void process_kill(struct process *p);
 
+/*
+ * A queue entry set aside for a POSIX timer, so that its signal cannot fail. It counts against the
+ * current process's RLIMIT_SIGPENDING for as long as it exists. NULL: over the limit, or no memory.
+ * siglock guards it. While it is queued it stays so when it is given back.
+ */
+struct sigqueue;
+struct posix_timer;
+struct sigqueue *signal_reserve(struct posix_timer *timer);
+siginfo_t *signal_reserved_info(struct sigqueue *e);
+void signal_unreserve_locked(struct sigqueue *e);
+/* Sends it to p, or to its thread t; counts an overrun if it is pending. False: it is ignored. */
+bool signal_send_reserved_locked(struct process *p, struct task *t, struct sigqueue *e);
+
 /* siginfo with code SI_USER from the current task / SI_KERNEL. */
 void siginfo_user(siginfo_t *info, int sig);
 void siginfo_kernel(siginfo_t *info, int sig);

@@ -13,6 +13,7 @@ enum lock_rank {
 	LOCK_RANK_EXEC,          /* process: execve against ptrace attach and credential readers */
 	LOCK_RANK_FILE_POS,      /* file: position shared by several descriptors */
 	LOCK_RANK_PROC_TEXT,     /* an open procfs file: its text */
+	LOCK_RANK_SOCKET_BIND,   /* a socket gets its name (makes an inode) */
 	LOCK_RANK_MOUNT_TREE,    /* mount namespace: the tree's shape */
 	LOCK_RANK_SB_RENAME,     /* super block: directory renames */
 	LOCK_RANK_EPOLL_GRAPH,   /* which epoll watches which */
@@ -23,6 +24,8 @@ enum lock_rank {
 	LOCK_RANK_INODE_DIR,     /* inode of a directory (parent before child) */
 	LOCK_RANK_INODE,         /* inode of anything else: size, data and attributes */
 	LOCK_RANK_PIPE,
+	LOCK_RANK_SOCKET_READ,   /* readers of a socket take turns */
+	LOCK_RANK_INFLIGHT,      /* AF_UNIX: descriptors that are under way */
 	LOCK_RANK_FD_TABLE,
 	LOCK_RANK_MMAP,          /* mm: the area tree (faults take it shared) */
 	LOCK_RANK_IPC,           /* table of one kind of System V objects (areas close under MMAP) */
@@ -31,6 +34,7 @@ enum lock_rank {
 	LOCK_RANK_PAGE,          /* the lock bit of a page-cache page */
 	LOCK_RANK_VMALLOC_MUTEX,
 	LOCK_RANK_FS_REGISTRY,   /* file-system types, device numbers */
+	LOCK_RANK_SYSFS,         /* the tree of sysfs; attributes are shown under it */
 	LOCK_RANK_SLEEP_INNER,   /* leaf mutexes: nothing that sleeps is taken inside */
 
 	/* Spinlocks. */
@@ -40,6 +44,7 @@ enum lock_rank {
 	LOCK_RANK_TASKLIST,      /* process tree, groups, sessions */
 	LOCK_RANK_SIGHAND,       /* signal state of a process; interrupts disabled */
 	LOCK_RANK_SIGACTION,     /* sighand: the table of actions */
+	LOCK_RANK_CPU_TIMERS,    /* process: timers on its CPU clocks; interrupts disabled */
 	LOCK_RANK_FS_CONTEXT,
 	LOCK_RANK_RENAME,        /* dcache: one change of the tree's shape at a time */
 	LOCK_RANK_DENTRY,
@@ -50,11 +55,15 @@ enum lock_rank {
 	LOCK_RANK_FLOCK,
 	LOCK_RANK_FLOCK_GRAPH,   /* who waits for whose record lock */
 	LOCK_RANK_FD_TABLE_SPIN,
+	LOCK_RANK_SOCKET,        /* a socket: its state and queue */
+	LOCK_RANK_SOCKET_TABLE,  /* AF_UNIX: names, list of all sockets */
 	LOCK_RANK_FILE,
 	LOCK_RANK_PAGE_TABLE,    /* mm: page table entries */
 	LOCK_RANK_MAPPING_PAGES, /* page cache: the tree of pages */
 	LOCK_RANK_PAGE_LRU,      /* page cache: pages in order of use; dirty files */
 	LOCK_RANK_TTY_SPIN,
+	LOCK_RANK_TIMERFD_CANCEL, /* timerfds that a setting of the clock cancels; interrupts disabled */
+	LOCK_RANK_TIMERFD,       /* one of them; interrupts disabled */
 	LOCK_RANK_DEVICE,        /* drivers; interrupts disabled */
 	LOCK_RANK_WAIT_QUEUE,    /* interrupts disabled */
 	LOCK_RANK_EPOLL_READY,   /* epoll: ready list and sleepers; interrupts disabled */
@@ -63,6 +72,7 @@ enum lock_rank {
 	LOCK_RANK_PID,
 	LOCK_RANK_TASK_PI,       /* task: wake-ups, scheduling parameters; interrupts disabled */
 	LOCK_RANK_RUN_QUEUE,     /* interrupts disabled */
+	LOCK_RANK_CLOCK_TIMERS,  /* timers that move when a clock is set; interrupts disabled */
 	LOCK_RANK_TIMER,         /* per-CPU timer queues; interrupts disabled */
 	LOCK_RANK_CLOCK,         /* time: the page of time; interrupts disabled */
 	LOCK_RANK_RCU,

@@ -27,11 +27,11 @@ struct cred {
 	struct user_account *user; /* reference: counts for the real uid */
 };
 
-/* What one real user id uses, for RLIMIT_NPROC and RLIMIT_SIGPENDING. */
+/* What one real user id uses, for RLIMIT_NPROC, RLIMIT_SIGPENDING and files passed through sockets. */
 struct user_account {
 	struct ref ref;
 	u32 uid;                     /* const */
-	struct atomic nr_tasks, nr_sigpending;
+	struct atomic nr_tasks, nr_sigpending, nr_inflight;
 	struct atomic64 nr_epoll_watches;
 	struct atomic64 locked_shm_pages; /* SHM_LOCK */
 	struct atomic64 mqueue_bytes;     /* RLIMIT_MSGQUEUE */

@@ -98,6 +98,7 @@ struct task {
 	u32 pagefault_disabled;          /* own: nesting */
 	u64 timer_slack_ns;              /* own */
 	u64 start_time_ns;               /* const: monotonic */
+	struct cpu_clock_queue cpu_queue[NR_CPU_TIMES]; /* process->cpu_timers.lock */
 	u64 utime_ns, stime_ns;          /* wake_lock: last answer of sched_task_times */
 	u64 minor_faults, major_faults;  /* own */
 	u64 io_read_bytes, io_write_bytes, io_read_calls, io_write_calls; /* own */
@@ -165,7 +166,8 @@ struct process {
 	struct rlimit64 rlimits[RLIM_NLIMITS]; /* sighand to write; torn-free reads */
 	struct timer real_timer;         /* ITIMER_REAL and alarm */
 	u64 real_interval_ns;            /* sighand */
-	struct cpu_timers cpu_timers;    /* ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU */
+	struct cpu_timers cpu_timers;    /* timers and limits on CPU time */
+	struct posix_timers *posix_timers; /* atomic: NULL until the first one is made */
 
 	/* Sums of exited threads, and of waited-for children. */
 	u64 utime_ns, stime_ns, child_utime_ns, child_stime_ns;   /* sighand */

@@ -271,6 +271,8 @@ int kernel_mount(const char *type, const char *source, const char *where, u32 fl
 /* Calls used by several modules, with Linux's checks. All take the locks they need. */
 int vfs_mkdir_at(int dirfd, const char *name, u32 mode) __must_check;
 int vfs_mknod_at(int dirfd, const char *name, u32 mode, u64 rdev) __must_check;
+/* The same in the current directory; *out is the new object, with references (a bound socket). */
+int vfs_mknod_path(const char *name, u32 mode, struct path *out) __must_check;
 int vfs_symlink_at(const char *target, int dirfd, const char *name) __must_check;
 
 /*

@@ -1,0 +1,4 @@
+module := net/unix
+uses := lib arch boot sync sched task time mm signal syscall uapi vfs net
+srcs := sock.c name.c connect.c buffer.c stream.c dgram.c scm.c gc.c show.c
+$(eval $(register_module))
