@@ -164,3 +164,17 @@ u64 buddy_total_pages(void)
 {
 	return READ_ONCE(buddy.nr_total);
 }
+
+void mem_free_blocks(u64 counts[MAX_ORDER + 1], u64 *reserve)
+{
+	u64 flags = spin_lock_irqsave(&buddy.lock);
+	const struct page *p;
+
+	for (u32 order = 0; order <= MAX_ORDER; order++) {
+		counts[order] = 0;
+		list_for_each(p, &buddy.free[order], lru)
+			counts[order]++;
+	}
+	*reserve = buddy.reserve;
+	spin_unlock_irqrestore(&buddy.lock, flags);
+}

@@ -344,3 +344,24 @@ void slab_init(void)
 {
 	kmalloc_init();
 }
+
+bool slab_info(u32 index, struct slab_info *info)
+{
+	struct kmem_cache *c = &caches[index];
+	const struct page *p;
+	u64 flags, unused;
+
+	if (index >= READ_ONCE(nr_caches))
+		return false;
+	flags = spin_lock_irqsave(&c->lock);
+	unused = (u64)c->nr_empty * c->per_slab;
+	list_for_each(p, &c->partial, lru)
+		unused += c->per_slab - p->slab_inuse;
+	*info = (struct slab_info){
+		.name = c->name, .slabs = c->nr_slabs, .objects = c->nr_slabs * c->per_slab,
+		.active = c->nr_slabs * c->per_slab - unused, .size = c->stride,
+		.per_slab = c->per_slab, .order = c->order,
+	};
+	spin_unlock_irqrestore(&c->lock, flags);
+	return true;
+}

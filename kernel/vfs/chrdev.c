@@ -5,6 +5,7 @@
  * and under a mutex; entries are never removed, so opens walk the lists without a lock.
  */
 #include <lib/errno.h>
+#include <lib/format.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <vfs/chrdev.h>
@@ -51,6 +52,23 @@ int chrdev_register(u32 major, u32 minor, u32 count, const char *name, const str
 	if (err)
 		kfree(n);
 	return err;
+}
+
+void chrdev_show(void (*emit)(void *ctx, const char *text), void *ctx)
+{
+	char line[48];
+
+	for (u32 major = 0; major < MAJORS; major++) {
+		const char *last = NULL;
+
+		for (const struct chr_range *r = smp_load_acquire(&ranges[major]); r; r = r->next) {
+			if (last && strcmp(last, r->name) == 0)
+				continue;
+			last = r->name;
+			format(line, sizeof(line), "%3u %s\n", major, r->name);
+			emit(ctx, line);
+		}
+	}
 }
 
 const struct file_ops *chrdev_find(u64 rdev)

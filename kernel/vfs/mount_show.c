@@ -123,6 +123,21 @@ static void mountinfo_line(struct mount *m, const char *name, char *buf, show_fn
 	emit(ctx, "\n");
 }
 
+static void mountstats_line(struct mount *m, const char *name, char *buf, show_fn emit, void *ctx)
+{
+	if (m->source && *m->source) {
+		emit(ctx, "device ");
+		emit_escaped(emit, ctx, m->source);
+	} else {
+		emit(ctx, "no device");
+	}
+	emit(ctx, " mounted on ");
+	emit_escaped(emit, ctx, name);
+	emit(ctx, " with fstype ");
+	emit(ctx, m->sb->type->name);
+	emit(ctx, "\n");
+}
+
 typedef void (*line_fn)(struct mount *m, const char *name, char *buf, show_fn emit, void *ctx);
 
 static void show_all(struct mount_ns *ns, const struct path *root, line_fn line, show_fn emit,
@@ -152,4 +167,9 @@ void mounts_show(struct mount_ns *ns, const struct path *root, show_fn emit, voi
 void mountinfo_show(struct mount_ns *ns, const struct path *root, show_fn emit, void *ctx)
 {
 	show_all(ns, root, mountinfo_line, emit, ctx);
+}
+
+void mountstats_show(struct mount_ns *ns, const struct path *root, show_fn emit, void *ctx)
+{
+	show_all(ns, root, mountstats_line, emit, ctx);
 }

@@ -8,6 +8,15 @@
 #define LEAF_CACHE_INTEL 4
 #define LEAF_TOPOLOGY    0xb
 #define LEAF_CACHE_AMD   0x8000001d
+#define LEAF_L1_AMD      0x80000005
+#define LEAF_L2_L3_AMD   0x80000006
+
+static bool vendor_is_amd(void)
+{
+	struct cpuid_regs r = cpuid(0, 0);
+
+	return r.ebx == 0x68747541 && r.edx == 0x69746e65 && r.ecx == 0x444d4163; /* AuthenticAMD */
+}
 
 /* By how many bits of an APIC number threads, then cores, are told apart. */
 static void topology_shifts(u32 *thread, u32 *core)
@@ -36,6 +45,34 @@ void arch_cpu_topology(u32 cpu, struct cpu_topology *t)
 	t->package = t->id >> core;
 }
 
+/* AMD's old leaves have one register for each cache; the ways of the outer ones are a code. */
+static bool cache_legacy_amd(u32 index, struct cpu_cache *c)
+{
+	static const u8 ways[16] = {[1] = 1, [2] = 2, [4] = 4, [6] = 8, [8] = 16, [10] = 32,
+				    [11] = 48, [12] = 64, [13] = 96, [14] = 128};
+	static const char *const types[] = {"Data", "Instruction", "Unified", "Unified"};
+	struct cpuid_regs l1 = cpuid(LEAF_L1_AMD, 0), outer = cpuid(LEAF_L2_L3_AMD, 0);
+	u32 kib[] = {l1.ecx >> 24, l1.edx >> 24, outer.ecx >> 16, (outer.edx >> 18) * 512};
+	u32 line[] = {l1.ecx & 0xff, l1.edx & 0xff, outer.ecx & 0xff, outer.edx & 0xff};
+	u32 assoc[] = {l1.ecx >> 16 & 0xff, l1.edx >> 16 & 0xff, ways[outer.ecx >> 12 & 15],
+		       ways[outer.edx >> 12 & 15]};
+	u32 thread, core;
+
+	if (index >= ARRAY_SIZE(kib) || !kib[index] || !line[index] || !assoc[index])
+		return false;
+	topology_shifts(&thread, &core);
+	*c = (struct cpu_cache){
+		.type = types[index],
+		.level = index < 2 ? 1 : index,
+		.line_size = line[index],
+		.partitions = 1,
+		.ways = assoc[index],
+		.sets = (u32)((u64)kib[index] * 1024 / line[index] / assoc[index]),
+		.share_shift = index == 3 ? core : thread,
+	};
+	return true;
+}
+
 bool arch_cpu_cache(u32 index, struct cpu_cache *c)
 {
 	static const char *const types[] = {NULL, "Data", "Instruction", "Unified"};
@@ -48,6 +85,8 @@ bool arch_cpu_cache(u32 index, struct cpu_cache *c)
 		r = cpuid(LEAF_CACHE_AMD, index);
 	if (!(r.eax & 31) && cpuid(0, 0).eax >= LEAF_CACHE_INTEL)
 		r = cpuid(LEAF_CACHE_INTEL, index);
+	if (!(r.eax & 31) && vendor_is_amd() && cpuid(0x80000000, 0).eax >= LEAF_L2_L3_AMD)
+		return cache_legacy_amd(index, c);
 	if (!(r.eax & 31) || (r.eax & 31) >= ARRAY_SIZE(types))
 		return false;
 	*c = (struct cpu_cache){
@@ -77,13 +116,6 @@ const char *const arch_bug_names[NR_CPU_BUGS] = {
 	[BUG_SRBDS] = "srbds",
 	[BUG_TSX_ASYNC_ABORT] = "tsx_async_abort",
 };
-
-static bool vendor_is_amd(void)
-{
-	struct cpuid_regs r = cpuid(0, 0);
-
-	return r.ebx == 0x68747541 && r.edx == 0x69746e65 && r.ecx == 0x444d4163; /* AuthenticAMD */
-}
 
 const char *arch_vulnerability(enum cpu_bug bug)
 {

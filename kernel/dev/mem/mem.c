@@ -89,7 +89,7 @@ static const struct file_ops full_fops = {
 
 int mem_device_add(u32 minor, const char *name, u32 mode, const struct file_ops *ops)
 {
-	int err = chrdev_register(MEM_MAJOR, minor, 1, name, ops);
+	int err = chrdev_register(MEM_MAJOR, minor, 1, "mem", ops);
 
 	return err ? err : devtmpfs_add(name, S_IFCHR | mode, dev_make(MEM_MAJOR, minor));
 }

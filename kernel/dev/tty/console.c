@@ -87,10 +87,10 @@ static const struct tty_process_ops process_ops = {
 
 static int console_init(void)
 {
-	int err = chrdev_register(TTYAUX_MAJOR, 0, 1, "tty", &current_tty_ops);
+	int err = chrdev_register(TTYAUX_MAJOR, 0, 1, "/dev/tty", &current_tty_ops);
 
 	if (!err)
-		err = chrdev_register(TTYAUX_MAJOR, 1, 1, "console", &console_ops);
+		err = chrdev_register(TTYAUX_MAJOR, 1, 1, "/dev/console", &console_ops);
 	if (!err)
 		err = devtmpfs_add("tty", 0666, dev_make(TTYAUX_MAJOR, 0));
 	if (!err)

@@ -472,7 +472,7 @@ static const struct file_ops pts_ops = {.name = "pts", .open = slave_open};
 
 static int pty_init(void)
 {
-	int err = chrdev_register(TTYAUX, PTMX_MINOR, 1, "ptmx", &ptmx_ops);
+	int err = chrdev_register(TTYAUX, PTMX_MINOR, 1, "/dev/ptmx", &ptmx_ops);
 
 	if (!err)
 		err = chrdev_register(PTS_MAJOR, 0, PTY_MAX, "pts", &pts_ops);

@@ -211,34 +211,51 @@ bool proc_parse_number(const struct qstr *q, u32 *out)
 	return v <= INT_MAX;
 }
 
+static const struct proc_entry *find_child(const struct proc_entry *table, const struct qstr *name)
+{
+	const struct proc_entry *e;
+
+	for (e = table; e && e->name; e++)
+		if (strlen(e->name) == name->len && !memcmp(e->name, name->name, name->len))
+			return e;
+	return NULL;
+}
+
 static int dir_lookup(struct inode *dir, struct dentry *d)
 {
 	struct proc_inode *p = proc_of(dir);
-	const struct proc_entry *e;
+	const struct proc_entry *e = find_child(p->entry->children, &d->name);
 
-	for (e = p->entry->children; e && e->name; e++)
-		if (strlen(e->name) == d->name.len && !memcmp(e->name, d->name.name, d->name.len))
-			return proc_bind(d, e, p->pid, p->group, U32_MAX);
+	if (!e)
+		e = find_child(p->entry->more, &d->name);
+	if (e)
+		return proc_bind(d, e, p->pid, p->group, U32_MAX);
 	return p->entry->lookup ? p->entry->lookup(dir, d) : -ENOENT;
+}
+
+/* The table's entries have the positions from *base on, which moves behind them. False: no room. */
+static bool list_table(struct dir_context *ctx, const struct proc_entry *table, loff_t *base)
+{
+	for (const struct proc_entry *e = table; e && e->name; e++, ++*base) {
+		if (ctx->pos > *base)
+			continue;
+		if (!dir_emit(ctx, e->name, (u32)strlen(e->name), (u64)*base + 1, e->mode >> 12))
+			return false;
+		ctx->pos = *base + 1;
+	}
+	return true;
 }
 
 static int dir_readdir(struct file *f, struct dir_context *ctx)
 {
 	struct proc_inode *p = proc_of(f->inode);
-	const struct proc_entry *e;
 	loff_t base = 2;
 
 	if (!node_alive(f->inode))
 		return -ENOENT;
-	if (!dir_emit_dots(f, ctx))
+	if (!dir_emit_dots(f, ctx) || !list_table(ctx, p->entry->children, &base) ||
+	    !list_table(ctx, p->entry->more, &base))
 		return 0;
-	for (e = p->entry->children; e && e->name; e++, base++) {
-		if (ctx->pos > base)
-			continue;
-		if (!dir_emit(ctx, e->name, (u32)strlen(e->name), (u64)base + 1, e->mode >> 12))
-			return 0;
-		ctx->pos = base + 1;
-	}
 	return p->entry->list ? p->entry->list(f->inode, ctx, base) : 0;
 }
 
@@ -500,6 +517,7 @@ static struct fs_type proc_type = {
 static const struct proc_entry root_entry = {
 	.mode = S_IFDIR | 0555,
 	.children = proc_root_children,
+	.more = proc_system_children,
 	.lookup = proc_root_lookup,
 	.list = proc_root_list,
 };

@@ -41,6 +41,8 @@ struct proc_entry {
 	int (*store)(char *data, const struct proc_target *target);
 	/* S_IFDIR: fixed children, ended by a nameless entry; may be NULL. */
 	const struct proc_entry *children;
+	/* S_IFDIR: a second such table; may be NULL. */
+	const struct proc_entry *more;
 	/* S_IFDIR: own look-up and listing behind the fixed children. */
 	int (*lookup)(struct inode *dir, struct dentry *d);
 	int (*list)(struct inode *dir, struct dir_context *ctx, loff_t base);
@@ -77,6 +79,7 @@ bool proc_parse_number(const struct qstr *q, u32 *out);
 
 extern const struct proc_entry proc_root_children[], proc_sys_children[];
 extern const struct proc_entry proc_sysvipc_children[], proc_net_children[];
+extern const struct proc_entry proc_system_children[], proc_process_more[], proc_thread_more[];
 extern const struct proc_entry proc_process_entry, proc_thread_entry;
 /* The permission bits alone, by effective ids and without regard to capabilities: as Linux has it
  * for settings. 0 or -EACCES. */
@@ -88,8 +91,25 @@ int proc_fdinfo_lookup(struct inode *dir, struct dentry *d);
 int proc_fd_list(struct inode *dir, struct dir_context *ctx, loff_t base);
 int proc_task_lookup(struct inode *dir, struct dentry *d);
 int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base);
+/* A table of mounts, as the target sees them, through one of the functions of vfs/show.h. */
+struct mount_ns;
+int proc_show_mount_table(struct text *t, const struct proc_target *target,
+			  void (*show)(struct mount_ns *, const struct path *,
+				       void (*emit)(void *ctx, const char *text), void *ctx));
 int proc_show_stat(struct text *t, const struct proc_target *target);
 int proc_show_status(struct text *t, const struct proc_target *target);
 int proc_show_statm(struct text *t, const struct proc_target *target);
+/* Each area of the target's address space, with the tree locked; page is a scratch page. */
+struct vma;
+typedef void (*proc_area_fn)(struct text *t, struct vma *v, const struct path *root, char *page);
+int proc_show_areas(struct text *t, const struct proc_target *target, proc_area_fn show);
+void proc_show_area(struct text *t, struct vma *v, const struct path *root, char *page);
+int proc_show_smaps(struct text *t, const struct proc_target *target);
+int proc_show_smaps_rollup(struct text *t, const struct proc_target *target);
+int proc_store_clear_refs(char *data, const struct proc_target *target);
+/* Files on an address space, which stays the one of the time of opening: file->private. */
+int proc_mem_open(struct inode *inode, struct file *f);
+void proc_mem_release(struct file *f);
+loff_t proc_mem_llseek(struct file *f, loff_t off, int whence);
 int proc_show_maps(struct text *t, const struct proc_target *target);
-extern const struct file_ops proc_mem_fops;
+extern const struct file_ops proc_mem_fops, proc_pagemap_fops;

@@ -18,7 +18,7 @@ static const char *area_name(const struct vma *v)
 	return NULL;
 }
 
-static void show_area(struct text *t, const struct vma *v, const struct path *root, char *page)
+void proc_show_area(struct text *t, struct vma *v, const struct path *root, char *page)
 {
 	const struct inode *i = v->file ? v->file->inode : NULL;
 	size_t start = t->len;
@@ -42,7 +42,7 @@ static void show_area(struct text *t, const struct vma *v, const struct path *ro
 	text_append(t, "\n", 1);
 }
 
-int proc_show_maps(struct text *t, const struct proc_target *target)
+int proc_show_areas(struct text *t, const struct proc_target *target, proc_area_fn show)
 {
 	struct mm *mm = task_get_mm(target->task);
 	char *page = pages_alloc_virt(0, GFP_KERNEL);
@@ -61,7 +61,7 @@ int proc_show_maps(struct text *t, const struct proc_target *target)
 	spin_unlock(&current->fs->lock);
 	rwsem_read_lock(&mm->mmap_lock);
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v))
-		show_area(t, v, &root, page);
+		show(t, v, &root, page);
 	rwsem_read_unlock(&mm->mmap_lock);
 	path_put(&root);
 	pages_free_virt(page, 0);
@@ -69,9 +69,14 @@ int proc_show_maps(struct text *t, const struct proc_target *target)
 	return 0;
 }
 
+int proc_show_maps(struct text *t, const struct proc_target *target)
+{
+	return proc_show_areas(t, target, proc_show_area);
+}
+
 /* ---- /proc/PID/mem: the address space stays the one of the time of opening ---- */
 
-static int mem_open(struct inode *inode, struct file *f)
+int proc_mem_open(struct inode *inode, struct file *f)
 {
 	struct task *t = proc_task_get(inode);
 	struct mm *mm;
@@ -92,7 +97,7 @@ static int mem_open(struct inode *inode, struct file *f)
 	return 0;
 }
 
-static void mem_release(struct file *f)
+void proc_mem_release(struct file *f)
 {
 	if (f->private)
 		mm_unref(f->private);
@@ -145,7 +150,7 @@ static ssize_t mem_write(struct file *f, struct io_iter *from, loff_t *pos)
 }
 
 /* Addresses are positions: also those that look negative. */
-static loff_t mem_llseek(struct file *f, loff_t off, int whence)
+loff_t proc_mem_llseek(struct file *f, loff_t off, int whence)
 {
 	if (whence == 1)
 		off += f->pos;
@@ -157,9 +162,9 @@ static loff_t mem_llseek(struct file *f, loff_t off, int whence)
 
 const struct file_ops proc_mem_fops = {
 	.name = "mem",
-	.open = mem_open,
+	.open = proc_mem_open,
 	.read = mem_read,
 	.write = mem_write,
-	.llseek = mem_llseek,
-	.release = mem_release,
+	.llseek = proc_mem_llseek,
+	.release = proc_mem_release,
 };

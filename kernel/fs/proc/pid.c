@@ -226,7 +226,7 @@ static int show_personality(struct text *t, const struct proc_target *target)
 
 /* ---- mounts ---- */
 
-static int show_mount_table(struct text *t, const struct proc_target *target,
+int proc_show_mount_table(struct text *t, const struct proc_target *target,
 			    void (*show)(struct mount_ns *, const struct path *, show_fn, void *))
 {
 	struct fs_context *fs = task_get_fs(target->task);
@@ -246,12 +246,12 @@ static int show_mount_table(struct text *t, const struct proc_target *target,
 
 static int show_mounts(struct text *t, const struct proc_target *target)
 {
-	return show_mount_table(t, target, mounts_show);
+	return proc_show_mount_table(t, target, mounts_show);
 }
 
 static int show_mountinfo(struct text *t, const struct proc_target *target)
 {
-	return show_mount_table(t, target, mountinfo_show);
+	return proc_show_mount_table(t, target, mountinfo_show);
 }
 
 /* ---- links to what the task uses ---- */
@@ -523,5 +523,7 @@ static const struct proc_entry process_children[] = {
 static const struct proc_entry thread_children[] = {COMMON_ENTRIES, {0}};
 
 const struct proc_entry proc_process_entry = {.mode = S_IFDIR | 0555,
-					      .children = process_children};
-const struct proc_entry proc_thread_entry = {.mode = S_IFDIR | 0555, .children = thread_children};
+					      .children = process_children,
+					      .more = proc_process_more};
+const struct proc_entry proc_thread_entry = {.mode = S_IFDIR | 0555, .children = thread_children,
+					     .more = proc_thread_more};

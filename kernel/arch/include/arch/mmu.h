@@ -21,7 +21,7 @@ struct mm;
  *   pte_make(paddr, prot) with PTE_READ|PTE_WRITE|PTE_EXEC|PTE_USER|PTE_DIRTY|PTE_YOUNG|PTE_NOCACHE,
  *   pte_make_table(paddr), pte_make_huge(paddr, prot)
  *   pte_with_prot(pte, prot)     same frame, dirty and young bits kept, other protection
- *   pte_wrprotect(pte) pte_clear_dirty(pte) pte_mkyoung(pte)
+ *   pte_wrprotect(pte) pte_clear_dirty(pte) pte_mkyoung(pte) pte_mkold(pte)
  *   arch_clear_page(page) arch_copy_page(dst, src)   direct-map addresses of whole pages
  *   pte_get(ptep) pte_set(ptep, pte) pte_xchg(ptep, pte) pte_cmpxchg(ptep, &old, new)
  * A present entry that becomes less permissive needs a flush; adding one does not.

@@ -166,6 +166,23 @@ bool mm_core_page(struct mm *mm, u64 addr, void *buf);
 /* Faults pages in and pins them (for direct I/O and futex keys). Number of pages or -EFAULT. */
 long mm_pin_pages(struct mm *mm, u64 addr, size_t nr, bool write, struct page **pages);
 
+/* What an area holds, in bytes; the pss fields are shares, with VMA_USAGE_SHIFT fraction bits. */
+#define VMA_USAGE_SHIFT 12
+struct vma_usage {
+	u64 rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous;
+	u64 pss, pss_dirty, pss_anon, pss_file, pss_shmem;
+};
+/* Adds what v holds to *u. mmap_lock held. */
+void vma_usage(struct vma *v, struct vma_usage *u);
+/* The words of /proc/PID/pagemap for nr pages from addr; frames: with frame numbers. May sleep. */
+#define PAGEMAP_PRESENT   BIT(63)
+#define PAGEMAP_FILE      BIT(61)
+#define PAGEMAP_EXCLUSIVE BIT(56)
+void mm_pagemap(struct mm *mm, u64 addr, u32 nr, bool frames, u64 *out);
+/* Forgets which pages were used lately, by kind; and the highest resident size. */
+void mm_clear_young(struct mm *mm, bool anonymous, bool files);
+void mm_reset_peak_rss(struct mm *mm);
+
 /* Resident pages in total. */
 u64 mm_rss_pages(const struct mm *mm);
 

@@ -104,6 +104,8 @@ struct mem_stats {
 		dirty_pages, vmalloc_pages;
 };
 void mem_stats(struct mem_stats *st);
+/* Free blocks by order, and the pages that ordinary allocations leave alone. Any context. */
+void mem_free_blocks(u64 counts[MAX_ORDER + 1], u64 *reserve);
 
 /* Builds page array and free lists from boot_info. Once. Afterwards page_alloc works. */
 void mm_boot_init(void);

@@ -26,6 +26,15 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 void *kmem_cache_alloc(struct kmem_cache *c, unsigned int gfp);
 void kmem_cache_free(struct kmem_cache *c, void *p);
 
+/* One cache's figures, for /proc/slabinfo. Objects that a CPU hoards count as active. */
+struct slab_info {
+	const char *name;
+	u64 active, objects, slabs;
+	u32 size, per_slab, order;
+};
+/* The cache with that number, counted from 0; false: there are no more. Any context. */
+bool slab_info(u32 index, struct slab_info *info) __must_check;
+
 /* Virtually contiguous memory of any size (whole pages, unmapped guard page behind). May sleep. */
 void *vmalloc(size_t size, unsigned int gfp);
 void vfree(const void *p);

@@ -10,4 +10,5 @@ typedef void (*show_fn)(void *ctx, const char *text);
 void fs_types_show(show_fn emit, void *ctx);
 /* /proc/PID/mounts, mountinfo and mountstats: mounts that are reachable from root (a process's). */
 void mounts_show(struct mount_ns *ns, const struct path *root, show_fn emit, void *ctx);
+void mountstats_show(struct mount_ns *ns, const struct path *root, show_fn emit, void *ctx);
 void mountinfo_show(struct mount_ns *ns, const struct path *root, show_fn emit, void *ctx);

@@ -121,6 +121,7 @@ static inline struct pte pte_with_prot(struct pte e, unsigned int prot)
 static inline struct pte pte_wrprotect(struct pte e) { return (struct pte){e.v & ~X86_PTE_W}; }
 static inline struct pte pte_clear_dirty(struct pte e) { return (struct pte){e.v & ~X86_PTE_D}; }
 static inline struct pte pte_mkyoung(struct pte e) { return (struct pte){e.v | X86_PTE_A}; }
+static inline struct pte pte_mkold(struct pte e) { return (struct pte){e.v & ~X86_PTE_A}; }
 
 static inline struct pte pte_get(const struct pte *p) { return (struct pte){READ_ONCE(p->v)}; }
 static inline void pte_set(struct pte *p, struct pte e) { WRITE_ONCE(p->v, e.v); }
