@@ -20,12 +20,12 @@ struct epoll_link {
 static DEFINE_MUTEX(graph_lock, LOCK_RANK_EPOLL_GRAPH);
 static u32 walk_nr; /* graph_lock */
 
-void epoll_graph_lock(void)
+void epoll_graph_lock(void) NO_THREAD_SAFETY
 {
 	mutex_lock(&graph_lock);
 }
 
-void epoll_graph_unlock(void)
+void epoll_graph_unlock(void) NO_THREAD_SAFETY
 {
 	mutex_unlock(&graph_lock);
 }

@@ -158,7 +158,7 @@ static void enqueue(struct list_head *list, struct mq_waiter *w)
 
 /* Waits to be served. Locked on entry, not on return. 0, -ETIMEDOUT, -ERESTARTSYS. */
 static int wait_served(struct mqueue *q, struct mq_waiter *w, struct list_head *list,
-		       u64 deadline_ns) NO_THREAD_SAFETY
+		       u64 deadline_ns) RELEASES(q->lock) NO_THREAD_SAFETY
 {
 	int err;
 
