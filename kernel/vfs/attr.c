@@ -10,6 +10,7 @@
 #include <signal/signal.h>
 #include <task/task.h>
 #include <vfs/file_caps.h>
+#include <vfs/notify.h>
 
 #include "internal.h"
 
@@ -155,6 +156,8 @@ int path_setattr(const struct path *p, struct iattr *attr)
 	rwsem_write_lock(&i->lock);
 	err = inode_setattr_locked(p->dentry, attr);
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_attr(p->dentry, attr->valid);
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #include <mm/slab.h>
 #include <syscall/table.h>
 #include <vfs/file.h>
+#include <vfs/notify.h>
 
 #include "internal.h"
 #include "mount_internal.h"
@@ -92,6 +93,8 @@ int vfs_mkdir_at(int dirfd, const char *name, u32 mode)
 	if (!err)
 		err = op.dir->ops->mkdir ? op.dir->ops->mkdir(op.dir, op.d, mode | S_IFDIR)
 					 : -EPERM;
+	if (!err)
+		notify_name(op.dir, IN_CREATE | IN_ISDIR, &op.d->name);
 	name_end(&op);
 	return err;
 }
@@ -147,6 +150,8 @@ static int mknod_at(int dirfd, const char *name, u32 mode, u64 rdev, struct path
 		*out = (struct path){op.parent.mnt, op.d};
 		path_get(out);
 	}
+	if (!err)
+		notify_name(op.dir, IN_CREATE, &op.d->name);
 	name_end(&op);
 	return err;
 }
@@ -171,6 +176,8 @@ int vfs_symlink_at(const char *target, int dirfd, const char *name)
 	err = may_create(op.dir, op.d);
 	if (!err)
 		err = op.dir->ops->symlink ? op.dir->ops->symlink(op.dir, op.d, target) : -EPERM;
+	if (!err)
+		notify_name(op.dir, IN_CREATE, &op.d->name);
 	name_end(&op);
 	return err;
 }
@@ -266,6 +273,10 @@ static int link_locked(struct dentry *old, struct name_op *op)
 	if (!err)
 		i->flags &= ~(u32)INODE_LINKABLE;
 	rwsem_write_unlock(&i->lock);
+	if (!err) {
+		notify_inode(i, IN_ATTRIB);
+		notify_name(op->dir, IN_CREATE, &op->d->name);
+	}
 	return err;
 }
 

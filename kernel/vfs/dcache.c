@@ -26,6 +26,7 @@
 #include <mm/slab.h>
 #include <sync/wait.h>
 #include <vfs/inode.h>
+#include <vfs/notify.h>
 
 #include "dcache_internal.h"
 
@@ -160,6 +161,16 @@ void dentry_unhash_locked(struct dentry *d)
 	WRITE_ONCE(d->flags, d->flags & ~DENTRY_HASHED);
 }
 
+/* A name lets go of its inode, if it had one. */
+static void inode_release(struct inode *i)
+{
+	if (!i)
+		return;
+	if (!READ_ONCE(i->nlink))
+		notify_gone(i);
+	inode_put(i);
+}
+
 struct dentry *dentry_kill(struct dentry *d)
 {
 	struct dentry *parent;
@@ -181,8 +192,7 @@ struct dentry *dentry_kill(struct dentry *d)
 		list_del(&d->child_node);
 		spin_unlock(&parent->lock);
 	}
-	if (inode)
-		inode_put(inode);
+	inode_release(inode);
 	rcu_call(&d->rcu, dentry_free_rcu);
 	return parent != d ? parent : NULL;
 }
@@ -355,8 +365,7 @@ void dentry_delete(struct dentry *d)
 	}
 	seq_write_end(&d->seq);
 	spin_unlock(&d->lock);
-	if (inode)
-		inode_put(inode);
+	inode_release(inode);
 }
 
 struct dentry *dentry_parent_get(struct dentry *d)

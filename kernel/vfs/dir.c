@@ -11,6 +11,7 @@
 #include <mm/slab.h>
 #include <syscall/table.h>
 #include <vfs/file.h>
+#include <vfs/notify.h>
 
 #include "internal.h"
 
@@ -106,6 +107,7 @@ static long dir_fill(struct file *f, struct dir_buffer *b, struct user_bytes buf
 	b->ctx.pos = f->pos;
 	err = dir_read(f, b);
 	path_accessed(&f->path);
+	notify_file(f, IN_ACCESS);
 	if (b->used) {
 		*b->last_off = b->ctx.pos;
 		if (user_write_bytes(buf, b->data, b->used))

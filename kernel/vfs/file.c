@@ -15,6 +15,7 @@
 #include <vfs/async.h>
 #include <vfs/file_alloc.h>
 #include <vfs/locks.h>
+#include <vfs/notify.h>
 
 static struct kmem_cache *file_cache __ro_after_init;
 static struct atomic64 nr_files;
@@ -114,6 +115,8 @@ void file_free(struct file *f)
 static void file_release(struct file *f)
 {
 	might_sleep();
+	if (!(f->mode & FMODE_PATH))
+		notify_file(f, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	locks_release_file(f);
 	async_release(f);
 	/* Pairs with the watcher's last step, hlist_del: its hooks are off our queues by then. */

@@ -11,6 +11,7 @@
 #include <syscall/table.h>
 #include <vfs/file_alloc.h>
 #include <vfs/locks.h>
+#include <vfs/notify.h>
 
 #include "internal.h"
 #include "mount_internal.h"
@@ -219,6 +220,7 @@ static int file_open_checked(const struct path *p, const struct open_req *r, str
 		file_put(f);
 		return err;
 	}
+	notify_file(f, IN_OPEN);
 	*out = f;
 	return 0;
 }
@@ -278,6 +280,7 @@ static int create_locked(struct walk *w, struct open_req *r, struct dentry *d)
 		/* Whoever makes the file may use it, whatever its mode says. */
 		r->access = 0;
 		r->flags &= ~(u32)(O_TRUNC | O_EXCL);
+		notify_name(dir, IN_CREATE, &d->name);
 	}
 	return err;
 }

@@ -9,6 +9,7 @@
 #include <lib/errno.h>
 #include <linux/fs.h>
 #include <syscall/table.h>
+#include <vfs/notify.h>
 
 #include "internal_io.h"
 
@@ -35,6 +36,8 @@ static __always_inline ssize_t run_op(struct file *f, struct io_iter *it, loff_t
 	n = rw == READ ? f->ops->read(f, it, &pos) : f->ops->write(f, it, &pos);
 	if (likely(n >= 0))
 		*ppos = pos;
+	if (likely(n > 0))
+		notify_file(f, rw == READ ? IN_ACCESS : IN_MODIFY);
 	return n;
 }
 
@@ -117,6 +120,8 @@ static __always_inline long rw_fast(int fd, struct user_bytes buf, u64 count, en
 	if (likely(n >= 0)) {
 		f->pos = pos;
 		*(rw == READ ? &t->io_read_bytes : &t->io_write_bytes) += (u64)n;
+		if (notify_anybody() && n)
+			notify_entry_slow(f->path.dentry, f->inode, rw == READ ? IN_ACCESS : IN_MODIFY);
 	}
 	return n;
 }

@@ -4,6 +4,7 @@
 #include <linux/fcntl.h>
 #include <syscall/table.h>
 #include <vfs/file.h>
+#include <vfs/notify.h>
 
 #include "dcache_internal.h"
 #include "internal.h"
@@ -20,9 +21,13 @@ static int unlink_locked(struct name_op *op)
 		return -EPERM;
 	rwsem_write_lock(&i->lock);
 	err = READ_ONCE(op->d->mounted) ? -EBUSY : op->dir->ops->unlink(op->dir, op->d);
-	if (!err)
+	if (!err) {
+		notify_inode(i, IN_ATTRIB);
 		dentry_delete(op->d); /* still locked: no mount gets onto a name that goes */
+	}
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_name(op->dir, IN_DELETE, &op->d->name);
 	return err;
 }
 
@@ -96,6 +101,8 @@ static int rmdir_locked(struct name_op *op)
 		dentry_delete(d);
 	}
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_name(op->dir, IN_DELETE | IN_ISDIR, &d->name);
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <syscall/table.h>
 #include <vfs/file.h>
+#include <vfs/notify.h>
 
 #include "dcache_internal.h"
 #include "internal.h"
@@ -144,9 +145,20 @@ static int rename_target_locked(struct rename_op *op, struct inode *target)
 	return 0;
 }
 
+/* Both directories are locked still; the dentries have their new names. */
+static void rename_notify(const struct rename_op *op, struct inode *moved, struct inode *target)
+{
+	const struct qstr *old = &op->old_last.name, *new = &op->new_last.name;
+	bool exchange = op->flags & RENAME_EXCHANGE;
+
+	notify_move(op->old_dir, old, op->new_dir, new, moved, exchange ? NULL : target);
+	if (exchange)
+		notify_move(op->new_dir, new, op->old_dir, old, target, NULL);
+}
+
 static int rename_locked(struct rename_op *op) NO_THREAD_SAFETY
 {
-	struct inode *target = op->new->inode;
+	struct inode *moved = op->old->inode, *target = op->new->inode;
 	int err = check_names(op);
 
 	if (err)
@@ -161,6 +173,8 @@ static int rename_locked(struct rename_op *op) NO_THREAD_SAFETY
 	err = rename_target_locked(op, target);
 	if (target)
 		rwsem_write_unlock(&target->lock);
+	if (!err)
+		rename_notify(op, moved, target);
 	return err;
 }
 

@@ -7,6 +7,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/slab.h>
+#include <vfs/notify.h>
 #include <vfs/show.h>
 
 #include "dcache_internal.h"
@@ -85,6 +86,7 @@ void super_put(struct super_block *sb)
 {
 	if (!ref_put(&sb->ref))
 		return;
+	notify_super(sb); /* watches hold inodes */
 	if (sb->root)
 		dentry_tree_destroy(sb->root);
 	if (sb->ops && sb->ops->kill)

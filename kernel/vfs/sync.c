@@ -9,6 +9,7 @@
 #include <signal/signal.h>
 #include <syscall/table.h>
 #include <vfs/file.h>
+#include <vfs/notify.h>
 
 static long sync_fd(int fd, bool data_only)
 {
@@ -114,6 +115,7 @@ static int check_fallocate_mode(u32 mode)
 static long do_fallocate(struct file *f, u32 mode, loff_t offset, loff_t len)
 {
 	struct inode *inode = f->inode;
+	long ret;
 	int err;
 
 	if (offset < 0 || len <= 0)
@@ -135,7 +137,12 @@ static long do_fallocate(struct file *f, u32 mode, loff_t offset, loff_t len)
 		return -ENODEV;
 	if (offset > (loff_t)inode->sb->max_bytes - len)
 		return -EFBIG;
-	return f->ops->fallocate ? f->ops->fallocate(f, (int)mode, offset, len) : -EOPNOTSUPP;
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
+	ret = f->ops->fallocate(f, (int)mode, offset, len);
+	if (!ret)
+		notify_file(f, IN_MODIFY);
+	return ret;
 }
 
 long sys_fallocate(int fd, u32 mode, loff_t offset, loff_t len)

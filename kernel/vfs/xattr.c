@@ -11,6 +11,7 @@
 #include <syscall/table.h>
 #include <task/task.h>
 #include <vfs/file.h>
+#include <vfs/notify.h>
 #include <vfs/file_caps.h>
 
 #include "internal.h"
@@ -81,6 +82,8 @@ static int xattr_set(const struct path *p, const char *name, const void *value, 
 	if (!err && file_caps)
 		inode_note_caps(i, value);
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 

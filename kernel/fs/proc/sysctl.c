@@ -7,6 +7,7 @@
  * asked again at each write. A number is taken from a write at position 0, later ones are ignored.
  */
 #include <event/epoll.h>
+#include <event/inotify.h>
 #include <ipc/ipc.h>
 #include <lib/errno.h>
 #include <lib/format.h>
@@ -371,10 +372,18 @@ static const struct proc_entry mqueue_children[] = {
 	{0},
 };
 
+static const struct proc_entry inotify_children[] = {
+	NUMBER_IN("max_queued_events", 0644, inotify_max_queued_events, 0, INT_MAX),
+	NUMBER_IN("max_user_instances", 0644, inotify_max_user_instances, 0, INT_MAX),
+	NUMBER_IN("max_user_watches", 0644, inotify_max_user_watches, 0, INT_MAX),
+	{0},
+};
+
 static const struct proc_entry fs_children[] = {
 	{.name = "epoll", .mode = S_IFDIR | 0555, .children = epoll_children},
 	NUMBER("file-max", 0644, .word = &file_max, .wide = true, .max = S64_MAX),
 	SHOWN("file-nr", show_file_nr),
+	{.name = "inotify", .mode = S_IFDIR | 0555, .children = inotify_children},
 	INTEGER("lease-break-time", lease_break_time),
 	INTEGER("leases-enable", leases_enable),
 	{.name = "mqueue", .mode = S_IFDIR | 0555, .children = mqueue_children},

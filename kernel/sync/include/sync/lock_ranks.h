@@ -52,6 +52,8 @@ enum lock_rank {
 	LOCK_RANK_DENTRY_LRU,    /* dcache: unused dentries */
 	LOCK_RANK_SB_LISTS,
 	LOCK_RANK_INODE_SPIN,
+	LOCK_RANK_NOTIFY,        /* the list of all watches */
+	LOCK_RANK_NOTIFY_QUEUE,  /* inotify: its queue and its watches */
 	LOCK_RANK_FLOCK,
 	LOCK_RANK_FLOCK_GRAPH,   /* who waits for whose record lock */
 	LOCK_RANK_FD_TABLE_SPIN,

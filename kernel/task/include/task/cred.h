@@ -32,6 +32,7 @@ struct user_account {
 	struct ref ref;
 	u32 uid;                     /* const */
 	struct atomic nr_tasks, nr_sigpending, nr_inflight;
+	struct atomic nr_inotify_instances, nr_inotify_watches;
 	struct atomic64 nr_epoll_watches;
 	struct atomic64 locked_shm_pages; /* SHM_LOCK */
 	struct atomic64 mqueue_bytes;     /* RLIMIT_MSGQUEUE */

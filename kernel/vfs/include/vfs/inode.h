@@ -108,6 +108,8 @@ struct inode {
 	struct spinlock spin;           /* LOCK_RANK_INODE_SPIN: times, small fields */
 	struct mapping mapping;
 	struct pipe *pipe;              /* FIFO: spin */
+	struct hlist_head watches;      /* vfs/notify.h; spin */
+	u32 notify_mask;                /* what they ask for; spin, torn-free reads */
 	struct file_locks *locks;       /* vfs/locks.h; NULL: never had any. spin to set */
 	struct hlist_node ino_node;     /* super block's inode table */
 	struct atomic write_count;      /* > 0 writers, < 0 denied (running executable) */
