@@ -30,3 +30,27 @@ hosttest: $(HOSTTEST_BINS)
 	done; echo "host tests: $$passed passed, $$failed failed"; [ $$failed -eq 0 ]
 
 .PHONY: hosttest
+
+# Fuzz targets: every kernel/**/test/fuzz_*.c is one libFuzzer program, with the same `links:` line.
+#
+#   make fuzz FUZZ_SECONDS=20    builds them with Clang and runs each for that long
+FUZZ_SECONDS ?= 20
+FUZZ_OUT := $(B)/fuzz
+FUZZ_BINS := $(patsubst kernel/%.c,$(FUZZ_OUT)/%,$(wildcard kernel/*/test/fuzz_*.c kernel/*/*/test/fuzz_*.c))
+
+define fuzz_rule
+$(FUZZ_OUT)/$(1): kernel/$(1).c $$(call hosttest_links,kernel/$(1).c) kernel/lib/test/host.c
+	$$(call say,FUZZCC,$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)clang $$(HOSTTEST_CFLAGS) -fsanitize=fuzzer -Ikernel/lib/test -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^)
+-include $(FUZZ_OUT)/$(1).d
+endef
+$(foreach t,$(patsubst $(FUZZ_OUT)/%,%,$(FUZZ_BINS)),$(eval $(call fuzz_rule,$(t))))
+
+fuzz: $(FUZZ_BINS)
+	$(Q)for t in $(FUZZ_BINS); do \
+		$$t -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$t- >$$t.log 2>&1 || { tail -30 $$t.log; exit 1; }; \
+		tail -1 $$t.log; \
+	done
+
+.PHONY: fuzz

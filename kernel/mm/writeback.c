@@ -220,13 +220,25 @@ int mapping_write(struct mapping *m, u64 first, u64 last)
 	return err;
 }
 
+/* All pages, and what belongs to them. */
+static int write_all(struct mapping *m)
+{
+	int err = 0, e = 0;
+
+	mutex_lock(&m->write_lock);
+	if (m->ops->write_pages && READ_ONCE(m->nr_dirty))
+		err = write_range(m, 0, U64_MAX);
+	if (m->ops->written)
+		e = m->ops->written(m);
+	mutex_unlock(&m->write_lock);
+	return err ? err : e;
+}
+
 int mapping_sync(struct mapping *m)
 {
-	int err = mapping_write(m, 0, U64_MAX);
+	int err = m->ops && mapping_unclean(m) ? write_all(m) : 0;
 	int earlier = __atomic_exchange_n(&m->write_error, 0, __ATOMIC_RELAXED);
 
-	if (!err && m->ops && m->ops->written && mapping_unclean(m))
-		err = m->ops->written(m);
 	return err ? err : earlier;
 }
 
@@ -273,11 +285,8 @@ static struct mapping *list_take(const struct super_block *sb)
  */
 static int write_taken(struct mapping *m)
 {
-	int err = mapping_write(m, 0, U64_MAX), e = 0;
+	int err = write_all(m);
 
-	if (m->ops->written)
-		e = m->ops->written(m);
-	err = err ? err : e;
 	spin_lock(&dirty_lock);
 	WRITE_ONCE(m->unclean, false);
 	spin_unlock(&dirty_lock);

@@ -230,8 +230,7 @@ static struct p9_request *flush_send(struct p9_request *q)
 
 	if (!f)
 		return NULL;
-	p9_put8(&f->w, (u8)tag);
-	p9_put8(&f->w, (u8)(tag >> 8));
+	p9_put16(&f->w, tag);
 	if (request_finish(f) || !tag_assign(f))
 		goto fail;
 	f->wait_tag = tag;

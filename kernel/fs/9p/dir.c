@@ -15,16 +15,16 @@ static struct p9_name name_of(const struct dentry *d)
 	return (struct p9_name){d->name.name, d->name.len};
 }
 
-/* Walks to d and describes what is there. -ENOENT: nothing. *walk: a fid. */
-static int look(struct dentry *d, struct p9_attr *a, struct p9_fid **walk)
+/* Walks from parent to name and describes what is there. -ENOENT: nothing. *walk: a fid. */
+static int look(struct dentry *parent, const struct p9_name *name, struct p9_attr *a,
+		struct p9_fid **walk)
 {
-	struct p9_name name = name_of(d);
 	struct p9_fid *dir;
-	int err = p9_fid_of(d->parent, &dir);
+	int err = p9_fid_of(parent, &dir);
 
 	if (err)
 		return err;
-	err = p9_walk(dir, &name, 1, NULL, walk);
+	err = p9_walk(dir, name, 1, NULL, walk);
 	p9_fid_put(dir);
 	if (err)
 		return err;
@@ -36,12 +36,54 @@ static int look(struct dentry *d, struct p9_attr *a, struct p9_fid **walk)
 
 static int find(struct dentry *d, struct inode **out)
 {
+	struct p9_name name = name_of(d);
 	struct p9_attr a;
 	struct p9_fid *walk;
-	int err = look(d, &a, &walk);
+	int err = look(d->parent, &name, &a, &walk);
 
 	return err ? err : p9_inode_find(d->sb, &a, walk, out);
 }
+
+/* ---- Names that are not believed for ever (no cache=loose) ---- */
+
+static void name_checked(struct dentry *d)
+{
+	WRITE_ONCE(d->private, (void *)clock_monotonic());
+}
+
+/* Asks the server what has the name now. False: it is not what the dentry says. */
+static bool name_check(struct dentry *d)
+{
+	struct dentry *parent = dentry_parent_get(d);
+	struct inode *i = d->inode;
+	char text[P9_NAME_MAX];
+	struct p9_name name = p9_name_copy(d, text);
+	struct p9_fid *walk;
+	struct p9_attr a;
+	int err = look(parent, &name, &a, &walk);
+	bool same = i ? !err && a.qid.path == i->ino : err == -ENOENT;
+
+	dentry_put(parent);
+	if (!err)
+		p9_fid_put(walk);
+	if (!err && same)
+		p9_inode_refresh(i, &a);
+	if (same)
+		name_checked(d);
+	return same;
+}
+
+static bool revalidate(struct dentry *d)
+{
+	struct inode *i = READ_ONCE(d->inode);
+	u64 age = clock_monotonic() - (u64)READ_ONCE(d->private);
+
+	if (age < p9_sb(d->sb)->validity_ns || (i && !READ_ONCE(i->nlink)))
+		return true;
+	return name_check(d);
+}
+
+static const struct dentry_ops revalidated = {.revalidate = revalidate};
 
 static int lookup(struct inode *dir, struct dentry *d)
 {
@@ -50,6 +92,10 @@ static int lookup(struct inode *dir, struct dentry *d)
 
 	if (err && err != -ENOENT)
 		return err;
+	if (p9_sb(dir->sb)->validity_ns) {
+		d->ops = &revalidated;
+		name_checked(d);
+	}
 	dentry_add(d, i);
 	return 0;
 }

@@ -12,6 +12,7 @@
  * it is released. The root's fid is never dropped.
  */
 #include <lib/errno.h>
+#include <lib/string.h>
 #include <linux/fcntl.h>
 #include <mm/slab.h>
 #include "internal.h"
@@ -116,20 +117,25 @@ static struct p9_fid *walk_fid(struct dentry *d)
 	return f;
 }
 
+struct p9_name p9_name_copy(struct dentry *d, char text[P9_NAME_MAX])
+{
+	struct p9_name name = {.s = text};
+
+	spin_lock(&d->lock);
+	name.len = MIN(d->name.len, P9_NAME_MAX);
+	memcpy(text, d->name.name, name.len);
+	spin_unlock(&d->lock);
+	return name;
+}
+
 /* The walk fid of d from its parent's; the object must still be the one that d stands for. */
 static int walk_step(struct dentry *d, struct p9_fid *parent, struct p9_fid **out)
 {
 	char text[P9_NAME_MAX];
-	struct p9_name name = {.s = text};
+	struct p9_name name = p9_name_copy(d, text);
 	struct p9_qid qid;
-	int err;
+	int err = p9_walk(parent, &name, 1, &qid, out);
 
-	spin_lock(&d->lock);
-	name.len = MIN(d->name.len, P9_NAME_MAX);
-	for (u32 i = 0; i < name.len; i++)
-		text[i] = d->name.name[i];
-	spin_unlock(&d->lock);
-	err = p9_walk(parent, &name, 1, &qid, out);
 	if (err)
 		return err;
 	if (qid.path != d->inode->ino) {

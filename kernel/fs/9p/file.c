@@ -154,21 +154,37 @@ static int write_pages(struct mapping *m, struct page **pages, u32 nr)
 	return err;
 }
 
-/* Writing has stamped the host's file with the host's time: it gets the time of the change. */
-static int written(struct mapping *m)
+static int send_mtime(struct inode *i, struct p9_fid *f)
 {
-	struct inode *i = m->host;
 	struct p9_setattr a = {.valid = P9_SETATTR_MTIME | P9_SETATTR_MTIME_SET};
-	struct p9_fid *f = i->nlink ? p9_data_fid(i) : NULL;
-	int err;
 
-	if (!f)
-		return 0;
 	spin_lock(&i->spin);
 	a.mtime_sec = i->mtime.tv_sec;
 	a.mtime_nsec = (u32)i->mtime.tv_nsec;
 	spin_unlock(&i->spin);
-	err = p9_setattr(f, &a);
+	return p9_setattr(f, &a);
+}
+
+/*
+ * Writing has stamped the host's file with the host's time: it gets the time of the change. What the
+ * server says then is what our own writing has made of the file; changes after that are others'.
+ */
+static int written(struct mapping *m)
+{
+	struct inode *i = m->host;
+	struct p9_inode *pi = p9_i(i);
+	struct p9_fid *f = i->nlink ? p9_data_fid(i) : NULL;
+	struct p9_attr now;
+	int err;
+
+	if (!f)
+		return 0;
+	err = send_mtime(i, f);
+	if (!err && !p9_getattr(f, &now)) {
+		WRITE_ONCE(i->blocks, now.blocks);
+		pi->version = now.qid.version;
+		pi->version_known = true;
+	}
 	p9_fid_put(f);
 	return err == -ENOENT ? 0 : err; /* the host has removed it */
 }

@@ -273,8 +273,8 @@ int p9_getattr_op(const struct path *p, struct kstat *st)
 	if (err)
 		return err;
 	stat_fill(p, st);
-	if (mapping_unclean(&p->dentry->inode->mapping))
-		st->blocks = ALIGN_UP(st->size, PAGE_SIZE) / 512;
+	st->blocks = MIN(st->blocks + READ_ONCE(p->dentry->inode->mapping.nr_dirty) * (PAGE_SIZE / 512),
+			 MAX(st->blocks, ALIGN_UP(st->size, PAGE_SIZE) / 512));
 	return 0;
 }
 

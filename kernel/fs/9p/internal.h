@@ -70,6 +70,8 @@ extern const struct inode_ops p9_file_iops, p9_link_iops;
 
 /* A fid that stands for d's object, with a reference: for operations by name and on attributes. */
 int p9_fid_of(struct dentry *d, struct p9_fid **out) __must_check;
+/* d's name as it is now; for callers that do not hold the directory's lock. */
+struct p9_name p9_name_copy(struct dentry *d, char text[P9_NAME_MAX]);
 /* Makes walk the inode's fid if it has none; consumes it. */
 void p9_fid_remember(struct inode *i, struct p9_fid *walk);
 /* The inode has lost the name that its walk fid may stand for. */

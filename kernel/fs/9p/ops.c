@@ -90,8 +90,7 @@ static int walk_to(struct p9_fid *from, const struct p9_name *names, u32 nr, str
 		return -ENOMEM;
 	put_fid(q, from);
 	put_fid(q, to);
-	p9_put8(&q->w, (u8)nr);
-	p9_put8(&q->w, 0);
+	p9_put16(&q->w, (u16)nr);
 	for (u32 i = 0; i < nr; i++)
 		put_name(q, &names[i]);
 	err = p9_call(q);

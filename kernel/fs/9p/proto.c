@@ -21,7 +21,7 @@ static void put(struct p9_writer *w, const void *v, u32 len)
 	w->used += len;
 }
 
-static void put16(struct p9_writer *w, u16 v)
+void p9_put16(struct p9_writer *w, u16 v)
 {
 	put(w, &v, sizeof(v));
 }
@@ -47,7 +47,7 @@ void p9_put_string(struct p9_writer *w, const char *s, u32 len)
 		w->bad = true;
 		return;
 	}
-	put16(w, (u16)len);
+	p9_put16(w, (u16)len);
 	put(w, s, len);
 }
 
@@ -69,7 +69,7 @@ void p9_begin(struct p9_writer *w, void *buf, u32 size, enum p9_type type, u16 t
 	*w = (struct p9_writer){.data = buf, .size = size};
 	p9_put32(w, 0);
 	p9_put8(w, (u8)type);
-	put16(w, tag);
+	p9_put16(w, tag);
 }
 
 u32 p9_end(struct p9_writer *w, u32 payload)

@@ -99,6 +99,7 @@ struct p9_writer {
 
 void p9_begin(struct p9_writer *w, void *buf, u32 size, enum p9_type type, u16 tag);
 void p9_put8(struct p9_writer *w, u8 v);
+void p9_put16(struct p9_writer *w, u16 v);
 void p9_put32(struct p9_writer *w, u32 v);
 void p9_put64(struct p9_writer *w, u64 v);
 void p9_put_string(struct p9_writer *w, const char *s, u32 len);
