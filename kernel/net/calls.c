@@ -207,9 +207,12 @@ long sys_accept4(int fd, struct user_bytes addr, struct user_int len, u32 flags)
 	struct fd f;
 	int new, err;
 
-	if (flags & ~(u32)TYPE_FLAGS)
-		return -EINVAL;
 	err = socket_at(fd, &f, &listener);
+	if (flags & ~(u32)TYPE_FLAGS && err != -EBADF) {
+		if (!err)
+			fd_put(f);
+		return -EINVAL;
+	}
 	if (err)
 		return err;
 	err = fd_reserve(0, flags & SOCK_CLOEXEC, &new);

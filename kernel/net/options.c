@@ -79,8 +79,9 @@ static int set_timeout(u64 *timeout_ns, struct user_bytes value, u32 len)
 	else if ((!tv.tv_sec && !tv.tv_usec) || (u64)tv.tv_sec >= S64_MAX / NSEC_PER_SEC - 1)
 		WRITE_ONCE(*timeout_ns, U64_MAX);
 	else
-		WRITE_ONCE(*timeout_ns, ALIGN_UP((u64)tv.tv_sec * NSEC_PER_SEC +
-						 (u64)tv.tv_usec * NSEC_PER_USEC, JIFFY_NS));
+		WRITE_ONCE(*timeout_ns,
+			   (u64)tv.tv_sec * NSEC_PER_SEC +
+				   DIV_ROUND_UP((u64)tv.tv_usec * NSEC_PER_USEC, JIFFY_NS) * JIFFY_NS);
 	return 0;
 }
 

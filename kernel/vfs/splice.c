@@ -162,7 +162,7 @@ static ssize_t pipe_to_file(struct pipe *p, struct file *out, loff_t *pos, u64 l
 }
 
 /* Reads the next page of the file into a fresh buffer. Bytes, 0 at the end, or -errno. */
-static ssize_t buf_read(struct file *in, struct pipe_buf *b, loff_t *pos, size_t len)
+static ssize_t buf_read(struct file *in, struct pipe_buf *b, loff_t *pos, size_t len, bool nowait)
 {
 	struct io_iter it __uninit;
 	struct io_seg seg;
@@ -173,6 +173,7 @@ static ssize_t buf_read(struct file *in, struct pipe_buf *b, loff_t *pos, size_t
 		return -ENOMEM;
 	seg = (struct io_seg){.page = b->page, .len = MIN(len, PAGE_SIZE)};
 	io_iter_pages(&it, &seg, 1, seg.len);
+	it.nowait = nowait;
 	n = file_read_iter(in, &it, pos);
 	if (n <= 0)
 		page_put(b->page);
@@ -181,7 +182,8 @@ static ssize_t buf_read(struct file *in, struct pipe_buf *b, loff_t *pos, size_t
 	return n;
 }
 
-static ssize_t file_to_pipe(struct file *in, loff_t *pos, struct pipe *p, u64 len, bool may_wait)
+static ssize_t file_to_pipe(struct file *in, loff_t *pos, struct pipe *p, u64 len, bool may_wait,
+			    bool nowait)
 {
 	ssize_t total = 0, n = 0;
 	struct pipe_buf b;
@@ -190,7 +192,7 @@ static ssize_t file_to_pipe(struct file *in, loff_t *pos, struct pipe *p, u64 le
 		n = reserve_slot(p, may_wait && !total);
 		if (n)
 			break;
-		n = buf_read(in, &b, pos, len - (u64)total);
+		n = buf_read(in, &b, pos, len - (u64)total, nowait);
 		if (n <= 0) {
 			cancel_slot(p);
 			break;
@@ -281,7 +283,9 @@ static ssize_t do_splice(struct file *in, struct user_loff in_off, struct file *
 	err = pos_get(&sp, in, in_off);
 	if (err)
 		return err;
-	return pos_put(&sp, file_to_pipe(in, sp.pos, out_pipe, len, wait_out));
+	/* Of the files that can be waited for, sockets take the flag for themselves. */
+	return pos_put(&sp, file_to_pipe(in, sp.pos, out_pipe, len, wait_out,
+					 flags & SPLICE_F_NONBLOCK && S_ISSOCK(in->inode->mode)));
 }
 
 long sys_splice(int in_fd, struct user_loff in_off, int out_fd, struct user_loff out_off, u64 len,
