@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -126,6 +128,119 @@ static uint64_t pipe_round_trip(long n)
 	}
 	spent = since(start);
 	waitpid(pid, NULL, 0);
+	return spent;
+}
+
+/* n bytes to another process and back. */
+static uint64_t socket_round_trip(int type, long n)
+{
+	uint64_t start, spent;
+	int fd[2];
+	pid_t pid;
+
+	check(socketpair(AF_UNIX, type, 0, fd) == 0, "socketpair");
+	pid = fork();
+	check(pid >= 0, "fork");
+	if (pid == 0) {
+		while (n-- && read(fd[1], &byte, 1) == 1 && write(fd[1], &byte, 1) == 1)
+			;
+		_exit(0);
+	}
+	start = now_ns();
+	while (n--) {
+		check(write(fd[0], &byte, 1) == 1, "write");
+		check(read(fd[0], &byte, 1) == 1, "read");
+	}
+	spent = since(start);
+	waitpid(pid, NULL, 0);
+	close(fd[0]);
+	close(fd[1]);
+	return spent;
+}
+
+static uint64_t unix_stream_round_trip(long n)
+{
+	return socket_round_trip(SOCK_STREAM, n);
+}
+
+static uint64_t unix_dgram_round_trip(long n)
+{
+	return socket_round_trip(SOCK_DGRAM, n);
+}
+
+/* n writes of 64 KiB that another process reads. */
+static uint64_t unix_64k_write(long n)
+{
+	static char buf[65536];
+	uint64_t start, spent;
+	int fd[2];
+	pid_t pid;
+
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0, "socketpair");
+	pid = fork();
+	check(pid >= 0, "fork");
+	if (pid == 0) {
+		close(fd[0]);
+		while (read(fd[1], buf, sizeof(buf)) > 0)
+			;
+		_exit(0);
+	}
+	close(fd[1]);
+	start = now_ns();
+	while (n--)
+		check(write(fd[0], buf, sizeof(buf)) == sizeof(buf), "write");
+	close(fd[0]);
+	waitpid(pid, NULL, 0);
+	spent = since(start);
+	return spent;
+}
+
+static uint64_t unix_pass_fd(long n)
+{
+	struct {
+		struct cmsghdr h;
+		int fd, pad;
+	} c;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
+			    .msg_controllen = sizeof(c) };
+	uint64_t start, spent;
+	int fd[2];
+
+	check(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0, "socketpair");
+	start = now_ns();
+	while (n--) {
+		c.h = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+					.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		c.fd = null_fd;
+		m.msg_controllen = sizeof(c);
+		check(sendmsg(fd[0], &m, 0) == 1 && recvmsg(fd[1], &m, 0) == 1, "pass");
+		close(c.fd);
+	}
+	spent = since(start);
+	close(fd[0]);
+	close(fd[1]);
+	return spent;
+}
+
+static uint64_t unix_connect_accept(long n)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "\0bench" };
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c, s;
+	uint64_t start, spent;
+
+	check(bind(l, (struct sockaddr *)&a, 8) == 0 && listen(l, 8) == 0, "listen");
+	start = now_ns();
+	while (n--) {
+		c = socket(AF_UNIX, SOCK_STREAM, 0);
+		check(connect(c, (struct sockaddr *)&a, 8) == 0, "connect");
+		s = accept(l, NULL, NULL);
+		check(s >= 0, "accept");
+		close(c);
+		close(s);
+	}
+	spent = since(start);
+	close(l);
 	return spent;
 }
 
@@ -247,6 +362,11 @@ static const struct op {
 	{ "sched-yield", yield, 1 << 20 },
 	{ "open-close", open_close, 1 << 16 },
 	{ "pipe-round-trip", pipe_round_trip, 1 << 12 },
+	{ "unix-round-trip", unix_stream_round_trip, 1 << 12 },
+	{ "unix-dgram-round-trip", unix_dgram_round_trip, 1 << 12 },
+	{ "unix-64k-write", unix_64k_write, 1 << 9 },
+	{ "unix-pass-fd", unix_pass_fd, 1 << 12 },
+	{ "unix-connect-accept", unix_connect_accept, 1 << 11 },
 	{ "fork-exit-wait", fork_exit_wait, 1 << 8 },
 	{ "vfork-exec-exit", vfork_exec_exit, 1 << 7 },
 	{ "page-touch", page_touch, 1 << 10 },
