@@ -7,6 +7,9 @@
 #include <linux/mman.h>
 #include <asm/mman.h>
 #include <syscall/table.h>
+#include <signal/signal.h>
+#include <task/access.h>
+#include <task/pidfd.h>
 #include <task/task.h>
 #include <vfs/file.h>
 #include "vma.h"
@@ -259,4 +262,112 @@ long sys_madvise(u64 start, u64 len, u32 advice)
 	if (!bytes)
 		return 0;
 	return advise(current->mm, start, start + bytes, advice);
+}
+
+static int advise_remote(struct mm *mm, u64 start, u64 len, u32 advice)
+{
+	u64 bytes = ALIGN_UP(len, PAGE_SIZE);
+
+	if (!IS_ALIGNED(start, PAGE_SIZE) || (len && !bytes) || start + bytes < start)
+		return -EINVAL;
+	return bytes ? advise(mm, start, start + bytes, advice) : 0;
+}
+
+/* The target's address space with a reference, if the caller may advise it. */
+static int remote_mm(int pidfd, u32 advice, struct mm **out)
+{
+	struct task *t;
+	int err = pidfd_task_get(pidfd, &t);
+
+	if (err)
+		return err;
+	*out = NULL;
+	if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED)
+		err = -EINVAL;
+	else if (!task_may_access(t, true))
+		err = -EACCES;
+	else if (!(*out = task_get_mm(t)))
+		err = -ESRCH;
+	else if (!capable(CAP_SYS_NICE))
+		err = -EPERM;
+	task_put(t);
+	if (err && *out)
+		mm_put(*out);
+	return err;
+}
+
+long sys_process_madvise(int pidfd, struct user_iovec uvec, u64 nr, u32 advice, u32 flags)
+{
+	struct iovec_abi v;
+	struct mm *mm;
+	u64 done = 0;
+	int err;
+
+	if (flags || nr > IO_MAX_SEGS)
+		return -EINVAL;
+	for (u64 i = 0; i < nr; i++) {
+		if (user_read(&v, user_at(uvec, i)))
+			return -EFAULT;
+		if ((s64)v.len < 0)
+			return -EINVAL;
+	}
+	err = remote_mm(pidfd, advice, &mm);
+	if (err)
+		return err;
+	for (u64 i = 0; i < nr && !err; i++) {
+		err = user_read(&v, user_at(uvec, i));
+		if (!err)
+			err = advise_remote(mm, v.base, v.len, advice);
+		if (!err)
+			done += v.len;
+	}
+	mm_put(mm);
+	return done ? (long)done : err;
+}
+
+/* The private memory of a process that is going to die is given back before it has noticed. */
+static void reap_private_pages(struct mm *mm)
+{
+	rwsem_read_lock(&mm->mmap_lock);
+	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
+		struct zap z;
+
+		if (v->flags & (VMA_SHARED | VMA_SPECIAL))
+			continue;
+		zap_begin(&z, mm);
+		zap_range(&z, v, v->start, v->end, true);
+		zap_end(&z);
+	}
+	rwsem_read_unlock(&mm->mmap_lock);
+}
+
+/* Nobody will run in the address space again: its whole process is dying, and nobody shares it. */
+static bool is_dying(const struct process *p, const struct mm *mm)
+{
+	return (READ_ONCE(p->signal_flags) & SIGNAL_GROUP_EXIT) && !READ_ONCE(p->core) &&
+	       (u64)ref_read(&mm->users) <= (u64)READ_ONCE(p->nr_threads) + 1;
+}
+
+long sys_process_mrelease(int pidfd, u32 flags)
+{
+	struct mm *mm;
+	struct task *t;
+	int err;
+
+	if (flags)
+		return -EINVAL;
+	err = pidfd_task_get(pidfd, &t);
+	if (err)
+		return err;
+	mm = task_get_mm(t);
+	if (!mm)
+		err = -ESRCH;
+	else if (is_dying(t->process, mm))
+		reap_private_pages(mm);
+	else
+		err = -EINVAL;
+	if (mm)
+		mm_put(mm);
+	task_put(t);
+	return err;
 }

@@ -5,7 +5,7 @@
 #include <lib/errno.h>
 #include <mm/slab.h>
 #include <syscall/table.h>
-#include <task/cred.h>
+#include <task/access.h>
 #include <task/task.h>
 #include <vfs/io_iter.h>
 #include "vma.h"
@@ -16,23 +16,6 @@ struct remote_vec {
 	struct iovec_abi *v;
 	u64 nr;
 };
-
-/* What ptrace would allow: the same user throughout, a dumpable process, or CAP_SYS_PTRACE. */
-static int check_access(struct task *t, const struct mm *mm)
-{
-	const struct cred *me = current->cred, *c;
-	bool same;
-
-	if (t->process == current->process)
-		return 0;
-	rcu_read_lock();
-	c = rcu_dereference(t->cred);
-	same = me->uid == c->euid && me->uid == c->suid && me->uid == c->uid &&
-	       me->gid == c->egid && me->gid == c->sgid && me->gid == c->gid &&
-	       !(c->cap_permitted & ~me->cap_effective) && mm->dumpable == 1;
-	rcu_read_unlock();
-	return same || capable(CAP_SYS_PTRACE) ? 0 : -EPERM;
-}
 
 static int target_mm(int pid, struct mm **out)
 {
@@ -46,7 +29,7 @@ static int target_mm(int pid, struct mm **out)
 		task_put(t);
 		return -EPERM;
 	}
-	err = check_access(t, *out);
+	err = task_may_access(t, false) ? 0 : -EPERM;
 	task_put(t);
 	if (err)
 		mm_put(*out);

@@ -40,6 +40,11 @@ static int kill_task(struct task *t, int sig, const siginfo_t *info, bool to_thr
 	return err;
 }
 
+int signal_kill(struct task *t, int sig, const siginfo_t *info)
+{
+	return kill_task(t, sig, info, false);
+}
+
 static int kill_number(s32 pid, int sig, const siginfo_t *info)
 {
 	struct task *t = task_find_get(pid);

@@ -70,7 +70,13 @@ long sys_clone3(struct user_bytes uargs, u64 size)
 		.tls = a.tls,
 		.parent_tid = user_handle(int, a.parent_tid),
 		.child_tid = user_handle(int, a.child_tid),
+		.pidfd = user_handle(int, a.pidfd),
 	};
+	if ((a.flags & CLONE_PIDFD) && (a.flags & CLONE_PARENT_SETTID) && a.pidfd == a.parent_tid)
+		return -EINVAL;
+	/* No control groups: no descriptor can name one. */
+	if (a.flags & CLONE_INTO_CGROUP)
+		return a.cgroup > INT_MAX ? -EINVAL : -EBADF;
 	err = clone3_read_set_tid(&a, &req.set_tid);
 	return err ? err : task_clone(&req);
 }

@@ -16,6 +16,7 @@
 #include <task/rusage.h>
 #include <task/tty_hooks.h>
 #include <time/cpu_timer.h>
+#include <linux/eventpoll.h>
 #include <vfs/file.h>
 #include <vfs/inode.h>
 #include "internal.h"
@@ -245,6 +246,8 @@ static bool process_becomes_zombie(struct process *p, struct task **dead)
 	reparent_children(p, dead);
 	orphaned_pgrp_release(p, NULL);
 	p->exit_state = PROCESS_ZOMBIE;
+	if (wait_queue_active(&p->exit_wait))
+		wake_up_events(&p->exit_wait, ~0U, EPOLLIN);
 	if (p->leader->exit_signal < 0)
 		return true;
 	return exit_tell_parent(p, p->leader->exit_signal);

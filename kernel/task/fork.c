@@ -12,6 +12,7 @@
 #include <syscall/table.h>
 #include <task/fork.h>
 #include "internal.h"
+#include <task/pidfd.h>
 #include <task/tty_hooks.h>
 #include <time/clock.h>
 #include <time/cpu_timer.h>
@@ -24,6 +25,12 @@
 	 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 
 const struct tty_process_ops *tty_process_ops;
+
+/* CLONE_PIDFD, while the child is being made. */
+struct new_pidfd {
+	struct file *file; /* NULL: none */
+	int fd;
+};
 
 /* Both flags given. */
 static bool has_both(u64 flags, u64 pair)
@@ -43,8 +50,7 @@ static int clone_check_flags(u64 flags)
 		return -EINVAL;
 	if ((flags & CLONE_PARENT) && (current->process->signal_flags & SIGNAL_UNKILLABLE))
 		return -EINVAL;
-	/* There are no descriptors for processes and no control groups. */
-	if (flags & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+	if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
 		return -EINVAL;
 	/* As a kernel without them: one set of namespaces exists. */
 	if (flags & CLONE_NAMESPACES)
@@ -214,6 +220,38 @@ static int clone_build(struct task *t, const struct clone_request *req)
 	return err;
 }
 
+/* The descriptor for the child: reserved and told, but not yet there. */
+static int clone_prepare_pidfd(struct task *t, const struct clone_request *req, struct new_pidfd *n)
+{
+	int err = fd_reserve(0, true, &n->fd);
+
+	if (err)
+		return err;
+	err = pidfd_create(t->process, 0, &n->file);
+	if (!err) {
+		err = user_write(req->pidfd, &n->fd);
+		if (err)
+			file_close(n->file, NULL);
+	}
+	if (err) {
+		fd_release(n->fd);
+		n->file = NULL;
+	}
+	return err;
+}
+
+static void clone_finish_pidfd(struct new_pidfd *n, bool success)
+{
+	if (!n->file)
+		return;
+	if (success) {
+		fd_install(n->fd, n->file);
+		return;
+	}
+	fd_release(n->fd);
+	file_close(n->file, NULL);
+}
+
 /* A new process below its parent. tasklist_lock and the parent's siglock are held. */
 static void clone_link_process(struct task *t, const struct clone_request *req)
 {
@@ -276,6 +314,7 @@ void task_vfork_done(struct task *t)
 
 long task_clone(const struct clone_request *req)
 {
+	struct new_pidfd pidfd = {0};
 	struct completion done;
 	struct task *t;
 	s32 nr;
@@ -291,6 +330,8 @@ long task_clone(const struct clone_request *req)
 	if (!t)
 		return -ENOMEM;
 	err = clone_build(t, req);
+	if (!err && (req->flags & CLONE_PIDFD))
+		err = clone_prepare_pidfd(t, req, &pidfd);
 	if (!err && (req->flags & CLONE_VFORK)) {
 		completion_init(&done);
 		t->vfork_done = &done;
@@ -299,6 +340,7 @@ long task_clone(const struct clone_request *req)
 	}
 	if (!err)
 		err = clone_link(t, req);
+	clone_finish_pidfd(&pidfd, !err);
 	if (err) {
 		clone_abort(t);
 		return err;
@@ -336,7 +378,10 @@ long sys_clone(u64 flags, u64 stack, struct user_int parent_tid, struct user_int
 		.tls = tls,
 		.parent_tid = parent_tid,
 		.child_tid = child_tid,
+		.pidfd = parent_tid, /* one argument for both */
 	};
 
+	if (has_both(flags, CLONE_PIDFD | CLONE_PARENT_SETTID))
+		return -EINVAL;
 	return task_clone(&req);
 }

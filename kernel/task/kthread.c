@@ -36,6 +36,7 @@ struct process init_process = {
 	.shared_pending = {.entries = LIST_INIT(init_process.shared_pending.entries)},
 	.signal_flags = SIGNAL_UNKILLABLE,
 	.child_wait = WAIT_QUEUE_INIT(init_process.child_wait),
+	.exit_wait = WAIT_QUEUE_INIT(init_process.exit_wait),
 };
 
 DEFINE_PER_CPU(struct task *, current_task) = &init_idle_task;

@@ -104,6 +104,7 @@ struct process *process_alloc(void)
 	spin_init(&p->siglock, LOCK_RANK_SIGHAND);
 	signal_queue_init(&p->shared_pending);
 	wait_queue_init(&p->child_wait);
+	wait_queue_init(&p->exit_wait);
 	mutex_init(&p->exec_lock, LOCK_RANK_EXEC);
 	atomic_set(&p->nr_live, 1);
 	return p;

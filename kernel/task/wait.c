@@ -7,6 +7,7 @@
 #include <linux/wait.h>
 #include <sync/wait.h>
 #include <syscall/table.h>
+#include <task/pidfd.h>
 #include <task/rusage.h>
 #include "internal.h"
 
@@ -14,8 +15,10 @@
 #define WAIT_KINDS  (__WNOTHREAD | __WCLONE | __WALL)
 
 struct wait_request {
-	int type;      /* P_ALL, P_PID, P_PGID */
+	int type;      /* P_ALL, P_PID, P_PGID, P_PIDFD */
 	s32 nr;
+	struct process *process; /* P_PIDFD: reference */
+	bool nonblock; /* P_PIDFD: the descriptor is */
 	u32 options;
 	bool want_usage;
 	/* Result. */
@@ -32,6 +35,8 @@ static bool wait_selects(const struct wait_request *w, const struct process *chi
 	bool clone_child = child->leader->exit_signal != SIGCHLD;
 
 	if (w->type == P_PID && child->pid != w->nr)
+		return false;
+	if (w->type == P_PIDFD && child != w->process)
 		return false;
 	if (w->type == P_PGID && child->pgrp->nr != w->nr)
 		return false;
@@ -210,10 +215,29 @@ static int waitid_select(struct wait_request *w, u32 which, s32 id)
 			w->nr = READ_ONCE(current->process->pgrp)->nr;
 		return 0;
 	case P_PIDFD:
-		return id < 0 ? -EINVAL : -EBADF; /* no descriptor stands for a process */
+		if (id < 0)
+			return -EINVAL;
+		w->process = pidfd_process_get(id, &w->nonblock);
+		return w->process ? 0 : -EBADF;
 	default:
 		return -EINVAL;
 	}
+}
+
+/* A non-blocking pidfd acts like WNOHANG, but tells the difference. */
+static int waitid_wait(struct wait_request *w)
+{
+	bool hang = !(w->options & WNOHANG);
+	int err;
+
+	if (w->nonblock)
+		w->options |= WNOHANG;
+	err = do_wait(w);
+	if (w->process)
+		process_put(w->process);
+	if (!err && !w->pid && hang && w->nonblock)
+		return -EAGAIN;
+	return err;
 }
 
 /* Only the fields that waitid defines are written, as Linux does. */
@@ -261,7 +285,7 @@ long sys_waitid(u32 which, int id, struct user_siginfo uinfo, u32 options, struc
 		return -EINVAL;
 	err = waitid_select(&w, which, id);
 	if (!err)
-		err = do_wait(&w);
+		err = waitid_wait(&w);
 	if (err)
 		return err;
 	if (w.pid) {

@@ -10,6 +10,8 @@
 #include <lib/string.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
+#include <task/access.h>
+#include <task/pidfd.h>
 #include "internal.h"
 
 #define PROC_MAGIC 0x9fa0
@@ -54,24 +56,24 @@ struct pid_entry *proc_pid_get(s32 nr)
 /* The rule of ptrace_may_access(PTRACE_MODE_READ_FSCREDS). */
 bool proc_may_access(struct task *t)
 {
-	const struct cred *mine = current->cred, *its;
-	struct mm *mm;
-	bool same, dumpable = true;
+	return task_may_access(t, true);
+}
 
-	if (t->process == current->process)
-		return true;
-	its = task_cred_get(t);
-	same = mine->fsuid == its->uid && mine->fsuid == its->euid && mine->fsuid == its->suid &&
-	       mine->fsgid == its->gid && mine->fsgid == its->egid && mine->fsgid == its->sgid;
-	if (same && (its->cap_permitted & ~mine->cap_effective))
-		same = false;
-	cred_put(its);
-	mm = task_get_mm(t);
-	if (mm) {
-		dumpable = mm->dumpable == 1;
-		mm_put(mm);
-	}
-	return (same && dumpable) || capable(CAP_SYS_PTRACE);
+/* For pidfd_send_signal: the process of an open /proc/PID directory. */
+static int process_of_dir(const struct file *f, struct process **out)
+{
+	struct task *t;
+
+	if (f->ops != &dir_fops || f->inode->sb != instance ||
+	    proc_of(f->inode)->entry != &proc_process_entry)
+		return -EBADF;
+	t = proc_task_get(f->inode);
+	if (!t)
+		return -ESRCH;
+	*out = t->process;
+	process_get(*out);
+	task_put(t);
+	return 0;
 }
 
 /* ---- inodes ---- */
@@ -536,6 +538,7 @@ static int proc_init(void)
 	if (!root)
 		return -ENOMEM;
 	instance->root = dentry_alloc_root(instance, root);
+	pidfd_of_proc_dir = process_of_dir;
 	return instance->root ? fs_register(&proc_type) : -ENOMEM;
 }
 INIT_CALL(INIT_FS, proc_init);

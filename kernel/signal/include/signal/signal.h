@@ -28,6 +28,8 @@ struct signal_delivery {
 	struct sigset oldmask; /* what sigreturn restores */
 };
 
+/* kill(2) with the given information to t's process: permission, and sig 0 only checks. 0 or -errno. */
+int signal_kill(struct task *t, int sig, const siginfo_t *info) __must_check;
 /* To a process or one thread, without permission check. 0, or -EAGAIN: it could not be queued. */
 int signal_send_process(struct process *p, int sig, const siginfo_t *info);
 int signal_send_task(struct task *t, int sig, const siginfo_t *info);

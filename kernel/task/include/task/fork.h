@@ -9,7 +9,7 @@ struct clone_request {
 	s32 set_tid;      /* 0: any number */
 	u64 stack;        /* user stack pointer; 0: the parent's */
 	u64 tls;
-	struct user_int parent_tid, child_tid;
+	struct user_int parent_tid, child_tid, pidfd;
 };
 
 /* The child's thread id, or -errno. Process context of a user task. */

@@ -160,6 +160,7 @@ struct process {
 	u32 nr_to_stop;                  /* sighand */
 	struct core_state *core;         /* sighand: a core dump is being written */
 	struct task *exec_task;          /* sighand: execve waits for the others to go */
+	struct wait_queue exit_wait;     /* pollers of pidfds: woken when the process has ended */
 	struct wait_queue child_wait;    /* wait4 of this process's threads */
 	struct mutex exec_lock;          /* LOCK_RANK_EXEC */
 
