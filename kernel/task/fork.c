@@ -80,6 +80,7 @@ static void clone_copy_fields(struct task *t, const struct clone_request *req)
 	t->flags = TASK_F_FORKNOEXEC;
 	t->personality = me->personality;
 	t->timer_slack_ns = me->timer_slack_ns;
+	t->ioprio = me->ioprio;
 	t->start_time_ns = clock_monotonic();
 	t->blocked = me->blocked;
 	/* Shared memory, and a parent that runs on: one alternate stack cannot serve both. */

@@ -3,7 +3,7 @@ uses := lib arch boot sync sched mm vfs signal syscall time ipc uapi
 srcs := task.c user.c cred.c pid.c fork.c clone3.c work.c mm_release.c exit.c rusage.c wait.c \
 	exec.c exec_args.c exec_script.c exec_cred.c exec_threads.c exec_elf.c exec_stack.c \
 	core_pattern.c \
-	random.c ids.c setid.c groups.c caps.c session.c rlimit.c uts.c sysinfo.c reboot.c prctl.c \
+	random.c ids.c setid.c groups.c caps.c session.c rlimit.c uts.c sysinfo.c reboot.c prctl.c ioprio.c \
 	kthread.c unshare.c rseq.c access.c pidfd.c kcmp.c init.c user_helper.c \
 	coredump.c coredump_name.c coredump_elf.c
 ktests := test/ids.c

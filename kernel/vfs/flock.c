@@ -110,6 +110,7 @@ static int flock_lock(struct file *f, bool exclusive, bool wait)
 	}
 	new->file = f;
 	new->exclusive = exclusive;
+	new->pid = current->process->pid;
 	return flock_take(l, f, new, wait);
 }
 

@@ -37,6 +37,8 @@ struct file_locks *locks_of(struct inode *inode)
 	spin_lock(&inode->spin);
 	l = inode->locks;
 	if (!l) {
+		new->inode = inode;
+		locks_list_add(new);
 		smp_store_release(&inode->locks, new);
 		l = new;
 		new = NULL;
@@ -49,6 +51,8 @@ struct file_locks *locks_of(struct inode *inode)
 void locks_free(struct file_locks *l)
 {
 	ASSERT(!l || (!l->records.node && list_empty(&l->flocks) && list_empty(&l->leases)));
+	if (l)
+		locks_list_remove(l);
 	kfree(l);
 }
 

@@ -22,6 +22,7 @@ struct flock_entry {
 	struct list_head node;
 	const struct file *file;
 	bool exclusive;
+	s32 pid;             /* const: who took it, for /proc/locks */
 };
 
 struct file_locks {
@@ -31,8 +32,13 @@ struct file_locks {
 	struct list_head leases;  /* lock: struct lease */
 	u64 release_count;        /* lock to change: bumped whenever somebody may pass */
 	struct wait_queue wait;
+	struct list_head all;     /* locks_show.c: all_lock */
+	const struct inode *inode; /* const */
 };
 
+/* Into and out of the list of all, for /proc/locks. */
+void locks_list_add(struct file_locks *l);
+void locks_list_remove(struct file_locks *l);
 /* The inode's locks, made when missing; NULL: no memory. */
 struct file_locks *locks_of(struct inode *inode);
 /* 0, -EAGAIN, -ENOLCK, -EDEADLK, -ERESTARTSYS. */

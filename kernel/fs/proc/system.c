@@ -8,6 +8,7 @@
 #include <mm/slab.h>
 #include <task/cred.h>
 #include <vfs/chrdev.h>
+#include <vfs/locks.h>
 #include "internal.h"
 
 /* ---- memory ---- */
@@ -131,6 +132,11 @@ static int show_execdomains(struct text *t, const struct proc_target *target)
 	return 0;
 }
 
+static int show_locks(struct text *t, const struct proc_target *target)
+{
+	return locks_show(text_emit, t);
+}
+
 static int show_tty_drivers(struct text *t, const struct proc_target *target)
 {
 	static const struct {
@@ -176,6 +182,7 @@ const struct proc_entry proc_system_children[] = {
 	{.name = "diskstats", .mode = S_IFREG | 0444, .show = show_nothing},
 	{.name = "execdomains", .mode = S_IFREG | 0444, .show = show_execdomains},
 	{.name = "iomem", .mode = S_IFREG | 0400, .show = show_iomem},
+	{.name = "locks", .mode = S_IFREG | 0444, .show = show_locks},
 	{.name = "misc", .mode = S_IFREG | 0444, .show = show_nothing},
 	{.name = "modules", .mode = S_IFREG | 0444, .show = show_nothing},
 	{.name = "partitions", .mode = S_IFREG | 0444, .show = show_partitions},

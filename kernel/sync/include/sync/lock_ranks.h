@@ -54,6 +54,7 @@ enum lock_rank {
 	LOCK_RANK_INODE_SPIN,
 	LOCK_RANK_NOTIFY,        /* the list of all watches */
 	LOCK_RANK_NOTIFY_QUEUE,  /* inotify: its queue and its watches */
+	LOCK_RANK_FLOCK_LIST,    /* all inodes that have locks */
 	LOCK_RANK_FLOCK,
 	LOCK_RANK_FLOCK_GRAPH,   /* who waits for whose record lock */
 	LOCK_RANK_FD_TABLE_SPIN,

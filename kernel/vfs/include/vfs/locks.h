@@ -27,4 +27,4 @@ static inline int lease_break(struct inode *i, u32 flags)
 void locks_free(struct file_locks *l);
 
 /* Lines of /proc/locks; number counts from 1. */
-void locks_show(void (*emit)(void *ctx, const char *text), void *ctx);
+int locks_show(void (*emit)(void *ctx, const char *text), void *ctx) __must_check;
