@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -339,6 +340,66 @@ static uint64_t open_close(long n)
 	return since(start);
 }
 
+/* A file 16 directories deep, and its name. */
+static char deep[512];
+
+static void make_deep(void)
+{
+	int fd;
+
+	strcpy(deep, "/tmp");
+	for (int i = 0; i < 16; i++) {
+		strcat(deep, i & 1 ? "/lib" : "/component");
+		check(mkdir(deep, 0755) == 0 || errno == EEXIST, "mkdir");
+	}
+	strcat(deep, "/file.txt");
+	fd = open(deep, O_CREAT | O_WRONLY, 0644);
+	check(fd >= 0, deep);
+	close(fd);
+}
+
+static uint64_t stat_near(long n)
+{
+	struct stat st;
+	uint64_t start = now_ns();
+
+	while (n--)
+		check(stat("/tmp", &st) == 0, "stat");
+	return since(start);
+}
+
+static uint64_t stat_deep(long n)
+{
+	struct stat st;
+	uint64_t start = now_ns();
+
+	while (n--)
+		check(stat(deep, &st) == 0, "stat");
+	return since(start);
+}
+
+static uint64_t access_deep(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--)
+		check(access(deep, R_OK) == 0, "access");
+	return since(start);
+}
+
+static uint64_t open_close_deep(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--) {
+		int fd = open(deep, O_RDONLY);
+
+		check(fd >= 0, "open");
+		close(fd);
+	}
+	return since(start);
+}
+
 static uint64_t yield(long n)
 {
 	uint64_t start = now_ns();
@@ -361,6 +422,10 @@ static const struct op {
 	{ "clock-vdso", clock_vdso, 1 << 20 },
 	{ "sched-yield", yield, 1 << 20 },
 	{ "open-close", open_close, 1 << 16 },
+	{ "open-close-deep", open_close_deep, 1 << 15 },
+	{ "stat-near", stat_near, 1 << 16 },
+	{ "stat-deep", stat_deep, 1 << 15 },
+	{ "access-deep", access_deep, 1 << 15 },
 	{ "pipe-round-trip", pipe_round_trip, 1 << 12 },
 	{ "unix-round-trip", unix_stream_round_trip, 1 << 12 },
 	{ "unix-dgram-round-trip", unix_dgram_round_trip, 1 << 12 },
@@ -397,6 +462,7 @@ int main(int argc, char **argv)
 	zero_fd = open("/dev/zero", O_RDONLY);
 	null_fd = open("/dev/null", O_WRONLY);
 	check(zero_fd >= 0 && null_fd >= 0 && pipe(there) == 0 && pipe(back) == 0, "set-up");
+	make_deep();
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		bool wanted = argc < 2;
 

@@ -21,6 +21,7 @@
 #include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/hash.h>
+#include <lib/name_hash.h>
 #include <lib/log.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -35,7 +36,7 @@
 static struct hlist_head *buckets __ro_after_init;
 static u32 bucket_bits __ro_after_init;
 static struct spinlock bucket_locks[BUCKET_LOCKS];
-static u64 hash_key[2] __ro_after_init;
+u64 name_key[2] __ro_after_init;
 static struct kmem_cache *dentry_cache __ro_after_init;
 
 struct spinlock rename_spin = SPINLOCK_INIT(LOCK_RANK_RENAME);
@@ -43,7 +44,7 @@ u32 rename_seq;
 
 struct qstr qstr_make(const char *name, u32 len)
 {
-	return (struct qstr){.name = name, .len = len, .hash = (u32)hash_bytes(name, len, hash_key)};
+	return (struct qstr){.name = name, .len = len, .hash = name_hash(name, len, name_key)};
 }
 
 static u32 bucket_of(const struct dentry *parent, u32 hash)
@@ -51,18 +52,10 @@ static u32 bucket_of(const struct dentry *parent, u32 hash)
 	return hash_u64(hash ^ ((uptr)parent >> 5), bucket_bits);
 }
 
-/* Stops at the first difference; both texts end in NUL or at len, so it never runs past either. */
-static bool name_equal(const char *a, const char *b, u32 len)
-{
-	for (u32 i = 0; i < len; i++)
-		if (READ_ONCE(a[i]) != b[i])
-			return false;
-	return true;
-}
-
 struct dentry *dentry_find_rcu(const struct dentry *parent, const struct qstr *name, u32 *seq)
 {
 	struct hlist_head *head = &buckets[bucket_of(parent, name->hash)];
+	const char *text;
 	struct dentry *d;
 
 	hlist_for_each(d, head, hash_node) {
@@ -70,7 +63,10 @@ struct dentry *dentry_find_rcu(const struct dentry *parent, const struct qstr *n
 		if (READ_ONCE(d->parent) != parent || READ_ONCE(d->name.hash) != name->hash ||
 		    READ_ONCE(d->name.len) != name->len)
 			continue;
-		if (name_equal(READ_ONCE(d->name.name), name->name, name->len) &&
+		text = READ_ONCE(d->name.name);
+		/* Before the text is read: it is as long as d->name.len says only if both are of one
+		 * name. Meanwhile it may change, but not go away. */
+		if (!seq_changed(&d->seq, *seq) && name_equal(text, name->name, name->len) &&
 		    !seq_changed(&d->seq, *seq))
 			return d;
 	}
@@ -394,13 +390,13 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *top)
 	return p == top;
 }
 
-static void hash_key_init(void)
+static void name_key_init(void)
 {
 	/* Where the CPU has no generator the key is a guess from the cycle counter. */
-	if (arch_random(hash_key, sizeof(hash_key)) == sizeof(hash_key))
+	if (arch_random(name_key, sizeof(name_key)) == sizeof(name_key))
 		return;
-	hash_key[0] ^= arch_cycles() * 0x9e3779b97f4a7c15ULL;
-	hash_key[1] ^= arch_cycles() * 0xc2b2ae3d27d4eb4fULL + hash_key[0];
+	name_key[0] ^= arch_cycles() * 0x9e3779b97f4a7c15ULL;
+	name_key[1] ^= arch_cycles() * 0xc2b2ae3d27d4eb4fULL + name_key[0];
 }
 
 void dcache_init(void)
@@ -419,6 +415,6 @@ void dcache_init(void)
 		panic("no memory for the path cache");
 	for (u32 i = 0; i < BUCKET_LOCKS; i++)
 		spin_init(&bucket_locks[i], LOCK_RANK_DENTRY_HASH);
-	hash_key_init();
+	name_key_init();
 	dentry_lru_init(mem.total_pages / 16);
 }

@@ -12,6 +12,9 @@
 extern struct spinlock rename_spin; /* LOCK_RANK_RENAME */
 extern u32 rename_seq;
 
+/* Of name_hash; set once at boot. */
+extern u64 name_key[2];
+
 static inline u32 seq_begin(const u32 *seq)
 {
 	return __atomic_load_n(seq, __ATOMIC_ACQUIRE) & ~1U; /* odd: the check will fail */

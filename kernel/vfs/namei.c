@@ -10,17 +10,29 @@
 #include "mount_internal.h"
 #include "walk.h"
 
+/* What did not fit inline: the rest is fetched behind it, each byte once. */
+static ssize_t filename_get_long(struct filename *f, struct user_str s)
+{
+	const size_t have = sizeof(f->inline_name);
+	struct user_str rest = {.uaddr = s.uaddr + have};
+	ssize_t len;
+	char *name = kmalloc(PATH_MAX, GFP_KERNEL);
+
+	if (!name)
+		return -ENOMEM;
+	f->name = name;
+	memcpy(name, f->inline_name, have);
+	len = user_read_str(name + have, rest, PATH_MAX - have);
+	return len < 0 ? len : len + (ssize_t)have;
+}
+
 int filename_get(struct filename *f, struct user_str s, u32 lookup_flags)
 {
 	ssize_t len = user_read_str(f->inline_name, s, sizeof(f->inline_name));
 
 	f->name = f->inline_name;
-	if (unlikely(len == -ENAMETOOLONG)) {
-		f->name = kmalloc(PATH_MAX, GFP_KERNEL);
-		if (!f->name)
-			return -ENOMEM;
-		len = user_read_str(f->name, s, PATH_MAX);
-	}
+	if (unlikely(len == -ENAMETOOLONG))
+		len = filename_get_long(f, s);
 	if (len == 0 && !(lookup_flags & LOOKUP_EMPTY))
 		len = -ENOENT;
 	if (len < 0) {

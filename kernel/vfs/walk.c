@@ -16,6 +16,7 @@
  * that is not cached.
  */
 #include <lib/errno.h>
+#include <lib/name_hash.h>
 #include <lib/string.h>
 #include <task/task.h>
 #include <vfs/file.h>
@@ -140,7 +141,7 @@ static bool mount_up(struct walk *w)
 }
 
 /* Down to what is mounted on c, as often as something is. */
-static int mount_down(struct walk *w, struct child *c)
+static __noinline int mount_down_slow(struct walk *w, struct child *c)
 {
 	struct mount *m;
 
@@ -161,6 +162,13 @@ static int mount_down(struct walk *w, struct child *c)
 		c->inode = READ_ONCE(m->root->inode);
 	}
 	return c->path.mnt != w->path.mnt && (w->flags & LOOKUP_NO_XDEV) ? -EXDEV : 0;
+}
+
+static inline int mount_down(struct walk *w, struct child *c)
+{
+	if (likely(!READ_ONCE(c->path.dentry->mounted) && c->path.mnt == w->path.mnt))
+		return 0;
+	return mount_down_slow(w, c);
 }
 
 static void child_put(const struct walk *w, const struct child *c)
@@ -267,6 +275,7 @@ static int find_child(struct walk *w, const struct qstr *name, struct child *c)
 		err = find_child_rcu(w, name, c);
 	} else {
 		c->path.mnt = w->path.mnt;
+		c->seq = 0;
 		err = child_lookup(w->path.dentry, name, &c->path.dentry);
 		if (!err)
 			c->inode = READ_ONCE(c->path.dentry->inode);
@@ -469,26 +478,21 @@ static const char *skip_slashes(const char *s)
 /* Splits the component off s; returns what follows it. */
 static const char *component(const char *s, struct last_component *c)
 {
-	u32 len = 0;
+	struct name_span n = name_scan(s, name_key);
 
-	while (s[len] && s[len] != '/')
-		len++;
+	c->name = (struct qstr){.name = s, .len = n.len, .hash = n.hash};
 	c->type = LAST_NORM;
-	if (s[0] == '.' && len <= 2 && (len == 1 || s[1] == '.'))
-		c->type = len == 1 ? LAST_DOT : LAST_DOTDOT;
-	c->trailing_slash = s[len] == '/';
-	if (c->type == LAST_NORM && len <= NAME_MAX)
-		c->name = qstr_make(s, len);
-	else
-		c->name = (struct qstr){.name = s, .len = len};
-	return skip_slashes(s + len);
+	if (s[0] == '.' && n.len <= 2 && (n.len == 1 || s[1] == '.'))
+		c->type = n.len == 1 ? LAST_DOT : LAST_DOTDOT;
+	c->trailing_slash = s[n.len] == '/';
+	return skip_slashes(s + n.len);
 }
 
 /* One named step. 0, -errno, or 1: a symlink was pushed and *text is to be walked. */
 static int walk_name(struct walk *w, const struct last_component *lc, const char *rest, bool final,
 		     const char **text)
 {
-	struct child c;
+	struct child c __uninit;
 	int err = find_child(w, &lc->name, &c);
 
 	if (err)
@@ -514,7 +518,7 @@ static int walk_name(struct walk *w, const struct last_component *lc, const char
 
 static int walk_text(struct walk *w, const char *s)
 {
-	struct last_component lc;
+	struct last_component lc __uninit;
 	const char *rest, *text;
 	bool final;
 	int err;

@@ -532,3 +532,52 @@ TEST(deep_directories)
 		CHECK_OK(chdir(".."));
 	CHECK_OK(stat("some-directory-name", &st));
 }
+
+/* A name may end where its page and all memory behind it do. */
+TEST(names_at_the_end_of_memory)
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct stat st;
+
+	CHECK(page != MAP_FAILED);
+	CHECK_OK(mprotect(page + 4096, 4096, PROT_NONE));
+	for (size_t len = 1; len < 300; len++) {
+		char *name = page + 4096 - len - 1;
+
+		/* "./././…" or ".//./…": the current directory. */
+		for (size_t i = 0; i < len; i++)
+			name[i] = i & 1 ? '/' : '.';
+		name[len] = '\0';
+		CHECK_OK(syscall(SYS_newfstatat, AT_FDCWD, name, &st, 0));
+		name[len] = '/';
+		CHECK_ERR(syscall(SYS_newfstatat, AT_FDCWD, name, &st, 0), EFAULT);
+	}
+	CHECK_OK(munmap(page, 8192));
+}
+
+/* Names of every length are told apart, also where they differ in the last byte alone. */
+TEST(names_of_every_length)
+{
+	char name[256], other[256];
+	struct stat st, st2;
+
+	for (size_t len = 1; len <= 255; len++) {
+		memset(name, 'n', len);
+		name[len] = '\0';
+		CHECK_OK(mkdir(name, 0700));
+		memcpy(other, name, len + 1);
+		other[len - 1] = 'm';
+		CHECK_ERR(stat(other, &st), ENOENT);
+		CHECK_OK(mkdir(other, 0700));
+		CHECK_OK(stat(name, &st));
+		CHECK_OK(stat(other, &st2));
+		CHECK(st.st_ino != st2.st_ino);
+	}
+	for (size_t len = 1; len <= 255; len++) {
+		memset(name, 'n', len);
+		name[len] = '\0';
+		CHECK_OK(rmdir(name));
+		name[len - 1] = 'm';
+		CHECK_OK(rmdir(name));
+	}
+}

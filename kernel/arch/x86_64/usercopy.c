@@ -152,8 +152,9 @@ int arch_put_user(u64 dst, unsigned int size, u64 value)
 }
 
 /*
- * Byte by byte up to the NUL, a page at a time under the exception table. Path names are short; a
- * word-wise scan would read beyond the string into a page that may not be there.
+ * Words as long as there is room for one and none holds a NUL (the classic test: a byte is zero if
+ * subtracting one borrows from its clear high bit). A word that reaches beyond the string may hit a
+ * page that is not there: a fault goes on with bytes, which fault only at the string's own.
  */
 ssize_t arch_copy_str_from_user(char *dst, u64 src, size_t n)
 {
@@ -167,23 +168,42 @@ ssize_t arch_copy_str_from_user(char *dst, u64 src, size_t n)
 	src = clamp(src);
 	__asm__ __volatile__(STAC
 			     "   jmp 5f\n"
-			     "1: movb (%[s]), %%al\n"
+			     "1: movq (%[s]), %%rax\n"
+			     "   movq %%rax, (%[d])\n"
+			     "   movq %%rax, %%rdx\n"
+			     "   notq %%rdx\n"
+			     "   subq %[ones], %%rax\n"
+			     "   andq %%rdx, %%rax\n"
+			     "   andq %[highs], %%rax\n"
+			     "   jnz 6f\n"
+			     "   addq $8, %[s]\n"
+			     "   addq $8, %[d]\n"
+			     "   subq $8, %[left]\n"
+			     "5: cmpq $8, %[left]\n"
+			     "   jae 1b\n"
+			     "   jmp 7f\n"
+			     "6: bsfq %%rax, %%rax\n"
+			     "   shrq $3, %%rax\n"
+			     "   subq %%rax, %[left]\n"
+			     "   jmp 2f\n"
+			     "8: movb (%[s]), %%al\n"
 			     "   movb %%al, (%[d])\n"
 			     "   testb %%al, %%al\n"
 			     "   jz 2f\n"
 			     "   incq %[s]\n"
 			     "   incq %[d]\n"
 			     "   decq %[left]\n"
-			     "5: testq %[left], %[left]\n"
-			     "   jnz 1b\n"
+			     "7: testq %[left], %[left]\n"
+			     "   jnz 8b\n"
 			     "2:" CLAC
 			     " .pushsection .text.fixup, \"ax\"\n"
 			     "3: movl %[fault], %[e]\n"
 			     "   jmp 2b\n"
-			     " .popsection\n" EX_TABLE("1b", "3b")
+			     " .popsection\n" EX_TABLE("1b", "7b") EX_TABLE("8b", "3b")
 			     : [s] "+r"(src), [d] "+r"(dst), [left] "+r"(left), [e] "+r"(err)
-			     : [fault] "i"(-EFAULT)
-			     : "rax", "memory", "cc");
+			     : [fault] "i"(-EFAULT), [ones] "r"(0x0101010101010101ULL),
+			       [highs] "r"(0x8080808080808080ULL)
+			     : "rax", "rdx", "memory", "cc");
 	if (err || (left == 0 && limit < n))
 		return -EFAULT;
 	return left ? (ssize_t)(limit - left) : (ssize_t)n;

@@ -1,0 +1,53 @@
+/*
+ * The hash of file names, a word at a time. Keyed: who does not know the key cannot choose names
+ * that fall together. The value depends on the name's bytes and length alone, not on where it lies.
+ */
+#pragma once
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+
+struct name_span {
+	u32 len, hash;
+};
+
+/* The component at s, up to '/' or NUL. Reads whole words, but within the pages that s touches. */
+struct name_span name_scan(const char *s, const u64 key[2]);
+/* The hash of a name of known length, which need not be terminated. */
+u32 name_hash(const char *name, size_t len, const u64 key[2]);
+
+static __always_inline u64 name_word(const char *p)
+{
+	u64 w;
+
+	__builtin_memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+static __always_inline u32 name_half_word(const char *p)
+{
+	u32 w;
+
+	__builtin_memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+/* Are these bytes equal? Reads no more than them; the last word overlaps the one before. */
+static inline bool name_equal(const char *a, const char *b, size_t len)
+{
+	size_t at = 0;
+
+	if (len >= 8) {
+		for (; at + 8 < len; at += 8)
+			if (name_word(a + at) != name_word(b + at))
+				return false;
+		return name_word(a + len - 8) == name_word(b + len - 8);
+	}
+	if (len >= 4)
+		return name_half_word(a) == name_half_word(b) &&
+		       name_half_word(a + len - 4) == name_half_word(b + len - 4);
+	for (; at < len; at++)
+		if (a[at] != b[at])
+			return false;
+	return true;
+}
