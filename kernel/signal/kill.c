@@ -3,6 +3,7 @@
  * and the rules for forged siginfo are Linux's.
  */
 #include "internal.h"
+#include <sync/mutex.h>
 #include <syscall/table.h>
 #include <task/pid.h>
 
@@ -71,55 +72,142 @@ static int kill_member_locked(struct process *p, int sig, const siginfo_t *info)
 	return err;
 }
 
-/* Success when one member could be signalled. */
-static int kill_pgrp_locked(struct pid_entry *pgrp, int sig, const siginfo_t *info)
-{
-	bool success = false;
-	int err = -ESRCH;
-	struct process *p;
+/*
+ * Many receivers. tasklist_lock, under which nothing else runs, is given up after every KILL_BATCH
+ * signals. So that nobody is missed or gets two, whatever forks, exits or changes its group meanwhile:
+ *
+ *   1. Each receiver is marked with the number of the call, under the lock. kill_many_mutex lets one
+ *      call at a time do that.
+ *   2. A child starts with its parent's mark (clone_link_process): forked after the signal, it is
+ *      none of our business; forked before, it is unmarked.
+ *   3. A pass goes on where the last batch ended, or from the start if that process has left the list.
+ *      The call ends with a pass that finds nobody unmarked.
+ */
+#define KILL_BATCH 16
 
-	hlist_for_each(p, &pgrp->pgrp_members, pgrp_node) {
-		err = kill_member_locked(p, sig, info);
-		success |= !err;
-	}
-	return success ? 0 : err;
+struct kill_many {
+	struct pid_entry *pgrp; /* reference; NULL: everybody but the caller and pid 1 */
+	int sig;
+	const siginfo_t *info;
+	u64 mark;
+	struct process *at;     /* reference: the last one of the batch; NULL: at the start */
+	int result;
+};
+
+static DEFINE_MUTEX(kill_many_mutex, LOCK_RANK_SLEEP_INNER);
+static u64 last_kill_mark; /* kill_many_mutex */
+
+static struct process *first_process(const struct kill_many *k)
+{
+	if (k->pgrp)
+		return k->pgrp->pgrp_members.first
+			       ? container_of(k->pgrp->pgrp_members.first, struct process, pgrp_node)
+			       : NULL;
+	return list_empty(&all_processes)
+		       ? NULL
+		       : container_of(all_processes.next, struct process, all_node);
 }
 
-static int kill_everybody_locked(int sig, const siginfo_t *info)
+static struct process *next_process(const struct kill_many *k, struct process *p)
 {
-	int result = -ESRCH, err;
-	struct process *p;
+	if (k->pgrp)
+		return p->pgrp_node.next ? container_of(p->pgrp_node.next, struct process, pgrp_node)
+					 : NULL;
+	return p->all_node.next == &all_processes
+		       ? NULL
+		       : container_of(p->all_node.next, struct process, all_node);
+}
 
-	list_for_each(p, &all_processes, all_node) {
-		if (p->pid <= 1 || p == current->process || (p->leader->flags & TASK_F_KTHREAD))
+/* Where the pass goes on. tasklist_lock held. */
+static struct process *resume_pass(struct kill_many *k, struct process **drop)
+{
+	struct process *at = k->at;
+	bool listed = at && at->exit_state != PROCESS_REAPED && (!k->pgrp || at->pgrp == k->pgrp);
+
+	*drop = at;
+	k->at = NULL;
+	return listed ? next_process(k, at) : first_process(k);
+}
+
+static bool receives(const struct kill_many *k, const struct process *p)
+{
+	if (k->pgrp)
+		return true;
+	return p->pid > 1 && p != current->process && !(p->leader->flags & TASK_F_KTHREAD);
+}
+
+static void note_result(struct kill_many *k, int err)
+{
+	if (k->pgrp)
+		k->result = k->result ? err : 0; /* one success counts */
+	else if (err != -EPERM)
+		k->result = err;
+	else if (k->result == -ESRCH)
+		k->result = 0; /* somebody was there: kill(-1) does not report EPERM */
+}
+
+/* Up to KILL_BATCH signals; false: the pass has reached the end. tasklist_lock held. */
+static bool kill_batch_locked(struct kill_many *k, struct process *p, bool *any)
+{
+	u32 sent = 0;
+
+	for (; p; p = next_process(k, p)) {
+		if (p->kill_mark == k->mark || !receives(k, p))
 			continue;
-		err = kill_member_locked(p, sig, info);
-		if (err != -EPERM)
-			result = err;
-		else if (result == -ESRCH)
-			result = 0; /* somebody was there: kill(-1) does not report EPERM */
+		p->kill_mark = k->mark;
+		note_result(k, kill_member_locked(p, k->sig, k->info));
+		*any = true;
+		if (++sent == KILL_BATCH) {
+			process_get(p);
+			k->at = p;
+			return true;
+		}
 	}
-	return result;
+	return false;
+}
+
+static void kill_pass(struct kill_many *k, bool *any)
+{
+	struct process *drop;
+	bool more;
+
+	*any = false;
+	do {
+		spin_lock_irq(&tasklist_lock);
+		more = kill_batch_locked(k, resume_pass(k, &drop), any);
+		spin_unlock_irq(&tasklist_lock);
+		if (drop)
+			process_put(drop);
+	} while (more);
 }
 
 static int kill_several(s32 pid, int sig, const siginfo_t *info)
 {
-	struct pid_entry *pgrp;
-	int err;
+	struct kill_many k = {.sig = sig, .info = info, .result = -ESRCH};
+	bool any;
 
 	if (pid == INT_MIN)
 		return -ESRCH;
 	if (sig < 0 || sig > SIGNAL_MAX)
 		return -EINVAL;
-	spin_lock_irq(&tasklist_lock);
-	if (pid == -1) {
-		err = kill_everybody_locked(sig, info);
-	} else {
-		pgrp = pid ? pid_find(-pid) : current->process->pgrp;
-		err = pgrp ? kill_pgrp_locked(pgrp, sig, info) : -ESRCH;
+	if (pid != -1) {
+		spin_lock_irq(&tasklist_lock);
+		k.pgrp = pid ? pid_find(-pid) : current->process->pgrp;
+		if (k.pgrp)
+			pid_get(k.pgrp);
+		spin_unlock_irq(&tasklist_lock);
+		if (!k.pgrp)
+			return -ESRCH;
 	}
-	spin_unlock_irq(&tasklist_lock);
-	return err;
+	mutex_lock(&kill_many_mutex);
+	k.mark = ++last_kill_mark;
+	do
+		kill_pass(&k, &any);
+	while (any);
+	mutex_unlock(&kill_many_mutex);
+	if (k.pgrp)
+		pid_put(k.pgrp);
+	return k.result;
 }
 
 long sys_kill(int pid, int sig)

@@ -211,15 +211,23 @@ static void reparent_child(struct process *child, struct process *reaper, struct
 	orphaned_pgrp_release(child, old);
 }
 
-static void reparent_children(struct process *p, struct task **dead)
+#define REPARENT_BATCH 16
+
+/* True: there are more. */
+static bool reparent_some(struct process *p, struct task **dead)
 {
 	struct process *reaper, *child, *tmp;
+	u32 done = 0;
 
 	if (list_empty(&p->children))
-		return;
+		return false;
 	reaper = find_reaper(p);
-	list_for_each_safe(child, tmp, &p->children, sibling)
+	list_for_each_safe(child, tmp, &p->children, sibling) {
 		reparent_child(child, reaper, p, dead);
+		if (++done == REPARENT_BATCH)
+			return true;
+	}
+	return false;
 }
 
 /* The maker of children is gone, its process is not: another thread counts as their parent. */
@@ -243,7 +251,8 @@ static void reparent_to_sibling(struct task *me)
 /* The whole process has ended. True: nobody waits, the leader reaps itself or is reaped by me. */
 static bool process_becomes_zombie(struct process *p, struct task **dead)
 {
-	reparent_children(p, dead);
+	while (reparent_some(p, dead)) /* only what CLONE_PARENT has added since */
+		;
 	orphaned_pgrp_release(p, NULL);
 	p->exit_state = PROCESS_ZOMBIE;
 	if (wait_queue_active(&p->exit_wait))
@@ -275,10 +284,30 @@ static void exit_notify_locked(struct task *me, struct task **dead)
 	wake_exec_task(p);
 }
 
+/*
+ * Many children are handed over a few at a time, before the process counts as dead: nobody else
+ * runs under tasklist_lock. No thread of it can make more.
+ */
+static void exit_hand_over_children(struct process *p)
+{
+	bool more = true;
+
+	while (more) {
+		struct task *dead = NULL;
+
+		spin_lock_irq(&tasklist_lock);
+		more = reparent_some(p, &dead);
+		spin_unlock_irq(&tasklist_lock);
+		tasks_release(dead);
+	}
+}
+
 static void exit_notify(struct task *me)
 {
 	struct task *dead = NULL;
 
+	if (!atomic_read(&me->process->nr_live))
+		exit_hand_over_children(me->process);
 	spin_lock_irq(&tasklist_lock);
 	exit_notify_locked(me, &dead);
 	spin_unlock_irq(&tasklist_lock);

@@ -262,6 +262,7 @@ static void clone_link_process(struct task *t, const struct clone_request *req)
 	p->leader = t;
 	memcpy(p->rlimits, mine->rlimits, sizeof(p->rlimits));
 	process_timers_init(p);
+	p->kill_mark = mine->kill_mark;
 	p->has_subreaper = mine->has_subreaper || mine->is_subreaper;
 	process_set_pgrp(p, mine->pgrp);
 	process_set_session(p, mine->session);

@@ -6,7 +6,8 @@
  * end takes references on mount and dentry and checks the counts of both once more (mount_seq for
  * the mount). Every doubt is -ECHILD: the whole walk starts again, with references and with
  * permission to sleep. Nothing that a walk decides before its end is visible to anybody, so
- * starting again is safe.
+ * starting again is safe. When something more urgent wants the CPU, the walk takes its references
+ * early and goes on with them.
  *
  * Symlinks are walked in place: a stack keeps what is left of each text. A component is final when
  * nothing follows it in its own text and nothing is pending on the stack; only a final component
@@ -516,6 +517,31 @@ static int walk_name(struct walk *w, const struct last_component *lc, const char
 	return 0;
 }
 
+/* From RCU to references. */
+static int walk_leave_rcu(struct walk *w)
+{
+	struct path p = w->path;
+	bool mnt = ref_get_unless_zero(&p.mnt->ref);
+	bool dentry = mnt && dentry_tryget(p.dentry);
+	bool ok = dentry && !seq_changed(&p.dentry->seq, w->seq) &&
+		  !seq_changed(&mount_seq, w->tree_seq) && !w->depth;
+
+	rcu_read_unlock();
+	w->rcu = false;
+	w->root.mnt = NULL; /* was borrowed */
+	if (ok) {
+		w->inode = READ_ONCE(p.dentry->inode);
+		return 0;
+	}
+	if (dentry)
+		dentry_put(p.dentry);
+	if (mnt)
+		mount_put(p.mnt);
+	w->path.mnt = NULL;
+	w->depth = 0;
+	return -ECHILD;
+}
+
 static int walk_text(struct walk *w, const char *s)
 {
 	struct last_component lc __uninit;
@@ -532,6 +558,10 @@ static int walk_text(struct walk *w, const char *s)
 			s = walk_pop(w);
 			continue;
 		}
+		/* A long path must not keep the CPU: the rest is walked with references. */
+		if (unlikely(need_resched()) && w->rcu &&
+		    (w->flags & LOOKUP_CACHED || walk_leave_rcu(w)))
+			return -ECHILD;
 		err = walk_may_search(w);
 		if (err)
 			return err;
@@ -553,29 +583,6 @@ static int walk_text(struct walk *w, const char *s)
 		if (err > 0)
 			s = text;
 	}
-}
-
-/* From RCU to references. */
-static int walk_leave_rcu(struct walk *w)
-{
-	struct path p = w->path;
-	bool mnt = ref_get_unless_zero(&p.mnt->ref);
-	bool dentry = mnt && dentry_tryget(p.dentry);
-	bool ok = dentry && !seq_changed(&p.dentry->seq, w->seq) &&
-		  !seq_changed(&mount_seq, w->tree_seq) && !w->depth;
-
-	rcu_read_unlock();
-	w->rcu = false;
-	w->root.mnt = NULL; /* was borrowed */
-	if (ok)
-		return 0;
-	if (dentry)
-		dentry_put(p.dentry);
-	if (mnt)
-		mount_put(p.mnt);
-	w->path.mnt = NULL;
-	w->depth = 0;
-	return -ECHILD;
 }
 
 /* What LOOKUP_DIRECTORY, a trailing slash and RESOLVE_* demand of the end. */
@@ -616,14 +623,14 @@ static int walk_once(struct walk *w, int dirfd, const char *name, u32 flags, boo
 	if (!err)
 		err = walk_text(w, name);
 	if (!err && !w->inode)
-		err = rcu ? -ECHILD : -ENOENT;
+		err = w->rcu ? -ECHILD : -ENOENT;
 	if (!err)
 		err = walk_check_end(w);
 	if (err) {
 		walk_abort(w);
 		return err;
 	}
-	return rcu ? walk_leave_rcu(w) : 0;
+	return w->rcu ? walk_leave_rcu(w) : 0;
 }
 
 int walk_path(struct walk *w, int dirfd, const char *name, u32 flags)

@@ -148,6 +148,7 @@ struct process {
 	struct pid_entry *pgrp, *session; /* tasklist; see task/pid.h */
 	struct hlist_node pgrp_node, session_node; /* tasklist */
 	struct tty *tty;                 /* sighand: controlling terminal, reference */
+	u64 kill_mark;                   /* tasklist: the last kill(2) of many that has reached it */
 	bool session_leader, did_exec, is_subreaper, has_subreaper;
 
 	/* Signals. */
