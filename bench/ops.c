@@ -8,12 +8,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -409,6 +414,153 @@ static uint64_t yield(long n)
 	return since(start);
 }
 
+/* Between equals of a real-time class each yield is a switch, on every kernel. */
+static void set_fifo(bool on)
+{
+	struct sched_param prio = { .sched_priority = on };
+
+	check(!syscall(SYS_sched_setscheduler, 0, on ? SCHED_FIFO : SCHED_OTHER, &prio),
+	      "sched_setscheduler");
+}
+
+static uint64_t yield_processes(long n)
+{
+	uint64_t start, spent;
+	pid_t pid;
+
+	set_fifo(true);
+	pid = fork();
+	check(pid >= 0, "fork");
+	if (pid == 0) {
+		for (;;)
+			syscall(SYS_sched_yield);
+	}
+	syscall(SYS_sched_yield);
+	start = now_ns();
+	for (long i = 0; i < n; i += 2)
+		syscall(SYS_sched_yield);
+	spent = since(start);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	set_fifo(false);
+	return spent;
+}
+
+/* Two threads take turns at a word; each sleeps until the other has put it its way. */
+static int turn, stop;
+
+static void *yield_until_stopped(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		syscall(SYS_sched_yield);
+	return arg;
+}
+
+static uint64_t yield_threads(long n)
+{
+	pthread_t thread;
+	uint64_t start, spent;
+
+	stop = 0;
+	set_fifo(true);
+	check(!pthread_create(&thread, NULL, yield_until_stopped, NULL), "pthread_create");
+	syscall(SYS_sched_yield);
+	start = now_ns();
+	for (long i = 0; i < n; i += 2)
+		syscall(SYS_sched_yield);
+	spent = since(start);
+	stop = 1;
+	pthread_join(thread, NULL);
+	set_fifo(false);
+	return spent;
+}
+
+static void pass_turn(int from, int to)
+{
+	while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) != from)
+		syscall(SYS_futex, &turn, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, to, NULL);
+	__atomic_store_n(&turn, to, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &turn, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
+}
+
+static void *futex_partner(void *arg)
+{
+	for (long n = *(long *)arg; n; n--)
+		pass_turn(1, 0);
+	return NULL;
+}
+
+static uint64_t futex_round_trip(long n)
+{
+	pthread_t thread;
+	uint64_t start, spent;
+	long left = n;
+
+	turn = 0;
+	check(!pthread_create(&thread, NULL, futex_partner, &left), "pthread_create");
+	start = now_ns();
+	for (long i = 0; i < n; i++)
+		pass_turn(0, 1);
+	pthread_join(thread, NULL);
+	spent = since(start);
+	return spent;
+}
+
+static uint64_t futex_wake_none(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--)
+		syscall(SYS_futex, &turn, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
+	return since(start);
+}
+
+/* What it costs beyond the time that was asked for. */
+static uint64_t nanosleep_10us(long n)
+{
+	struct timespec ts = { 0, 10000 };
+	uint64_t start, waited = n * 10000ull;
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	start = now_ns();
+	while (n--)
+		syscall(SYS_nanosleep, &ts, NULL);
+	return since(start) - waited;
+}
+
+static uint64_t timer_arm(long n)
+{
+	struct itimerspec it = { .it_value = { 100, 0 } };
+	uint64_t start;
+	int id;
+
+	check(!syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &id), "timer_create");
+	start = now_ns();
+	while (n--)
+		syscall(SYS_timer_settime, id, 0, &it, NULL);
+	start = since(start);
+	syscall(SYS_timer_delete, id);
+	return start;
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static uint64_t thread_create_join(long n)
+{
+	uint64_t start = now_ns();
+
+	while (n--) {
+		pthread_t thread;
+
+		check(!pthread_create(&thread, NULL, nothing, NULL), "pthread_create");
+		pthread_join(thread, NULL);
+	}
+	return since(start);
+}
+
 static const struct op {
 	const char *name;
 	uint64_t (*run)(long n);
@@ -421,6 +573,13 @@ static const struct op {
 	{ "clock-syscall", clock_call, 1 << 20 },
 	{ "clock-vdso", clock_vdso, 1 << 20 },
 	{ "sched-yield", yield, 1 << 20 },
+	{ "switch-processes", yield_processes, 1 << 16 },
+	{ "switch-threads", yield_threads, 1 << 16 },
+	{ "futex-wake-none", futex_wake_none, 1 << 20 },
+	{ "futex-round-trip", futex_round_trip, 1 << 13 },
+	{ "thread-create-join", thread_create_join, 1 << 10 },
+	{ "nanosleep-10us", nanosleep_10us, 1 << 12 },
+	{ "timer-arm", timer_arm, 1 << 16 },
 	{ "open-close", open_close, 1 << 16 },
 	{ "open-close-deep", open_close_deep, 1 << 15 },
 	{ "stat-near", stat_near, 1 << 16 },
