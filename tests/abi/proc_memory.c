@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 static char *pages(int n)
@@ -242,4 +243,66 @@ TEST(every_file_of_self_can_be_read_or_says_why)
 		close(fd);
 	}
 	closedir(d);
+}
+
+static bool sees(pid_t pid)
+{
+	DIR *d = opendir("proc");
+	struct dirent *e;
+	bool found = false;
+
+	CHECK(d);
+	while ((e = readdir(d)))
+		found |= atoi(e->d_name) == pid;
+	closedir(d);
+	return found;
+}
+
+static void mount_proc(const char *options)
+{
+	CHECK_OK(mount("proc", "proc", "proc", MS_REMOUNT, options));
+}
+
+TEST(hidepid_hides_other_peoples_processes)
+{
+	char path[64], buf[4096];
+	pid_t parent = getpid();
+	struct stat st;
+
+	if (geteuid() || !getenv("TEST_VM"))
+		SKIP("mounts");
+	CHECK_OK(mkdir("proc", 0755));
+	CHECK_OK(mount("proc", "proc", "proc", 0, NULL));
+	CHECK_OK(chmod(".", 0755));
+	sprintf(path, "proc/%d", parent);
+	mount_proc("hidepid=1");
+	read_file("/proc/mounts", buf, sizeof(buf));
+	CHECK(strstr(buf, ",hidepid=noaccess"));
+	IN_CHILD {
+		become(1000, 1000);
+		CHECK(sees(parent));
+		CHECK_OK(stat(path, &st));
+		strcat(path, "/stat");
+		CHECK_ERR(open(path, O_RDONLY), EPERM);
+		CHECK_OK(open("proc/self/stat", O_RDONLY));
+	}
+	mount_proc("hidepid=invisible");
+	IN_CHILD {
+		become(1000, 1000);
+		CHECK(!sees(parent));
+		CHECK(sees(getpid()));
+		CHECK_ERR(stat(path, &st), ENOENT);
+		strcat(path, "/stat");
+		CHECK_ERR(open(path, O_RDONLY), ENOENT);
+	}
+	mount_proc("hidepid=2,gid=1000");
+	IN_CHILD {
+		become(1000, 1000);
+		CHECK(sees(parent));
+		CHECK_OK(stat(path, &st));
+	}
+	CHECK_ERR(mount("proc", "proc", "proc", MS_REMOUNT, "hidepid=3"), EINVAL);
+	CHECK_ERR(mount("proc", "proc", "proc", MS_REMOUNT, "nonsense=1"), EINVAL);
+	mount_proc("hidepid=0,gid=0");
+	CHECK_OK(umount("proc"));
 }

@@ -261,6 +261,33 @@ static int dir_readdir(struct file *f, struct dir_context *ctx)
 	return p->entry->list ? p->entry->list(f->inode, ctx, base) : 0;
 }
 
+/* The directory of a process: the mount option hidepid. */
+static int process_permission(const struct inode *i)
+{
+	struct task *t = proc_task_get(i);
+	int err;
+
+	if (!t)
+		return -ESRCH;
+	err = proc_may_enter(t);
+	task_put(t);
+	return err;
+}
+
+static int dir_getattr(const struct path *p, struct kstat *st)
+{
+	const struct inode *i = p->dentry->inode;
+	struct task *t = proc_of(i)->entry == &proc_process_entry ? proc_task_get(i) : NULL;
+	bool visible = !t || proc_is_visible(t);
+
+	if (t)
+		task_put(t);
+	if (!visible)
+		return -ENOENT;
+	stat_fill(p, st);
+	return 0;
+}
+
 static int node_permission(struct inode *i, u32 mask)
 {
 	struct proc_inode *p = proc_of(i);
@@ -269,6 +296,11 @@ static int node_permission(struct inode *i, u32 mask)
 
 	if (p->entry->setting)
 		return proc_setting_permission(p->entry->mode, mask);
+	if (p->entry == &proc_process_entry) {
+		int err = process_permission(i);
+
+		return err ? err : inode_permission_generic(i, mask);
+	}
 	if (!p->entry->guarded)
 		return inode_permission_generic(i, mask);
 	t = proc_task_get(i);
@@ -456,6 +488,7 @@ static ssize_t text_write(struct file *f, struct io_iter *from, loff_t *pos)
 static const struct inode_ops dir_iops = {
 	.lookup = dir_lookup,
 	.permission = node_permission,
+	.getattr = dir_getattr,
 	.setattr = node_setattr,
 };
 static const struct inode_ops file_iops = {
@@ -495,18 +528,32 @@ static int proc_statfs(struct super_block *sb, struct kstatfs *st)
 	return 0;
 }
 
-static const struct super_ops super_ops = {.evict = inode_evict, .statfs = proc_statfs};
+static void show_options(struct super_block *sb, char *buf, size_t size)
+{
+	proc_show_options(buf, size);
+}
+
+static const struct super_ops super_ops = {
+	.evict = inode_evict,
+	.statfs = proc_statfs,
+	.show_options = show_options,
+};
 
 static int proc_mount(const struct fs_type *t, const char *source, u32 flags, const char *options,
 		      struct super_block **out)
 {
-	(void)t;
-	(void)source;
-	(void)flags;
-	(void)options;
+	int err = proc_set_options(options);
+
+	if (err)
+		return err;
 	super_get(instance);
 	*out = instance;
 	return 0;
+}
+
+static int proc_remount(struct super_block *sb, u32 flags, const char *options)
+{
+	return proc_set_options(options);
 }
 
 static struct fs_type proc_type = {
@@ -514,6 +561,7 @@ static struct fs_type proc_type = {
 	.no_device = true,
 	.user_mountable = true,
 	.mount = proc_mount,
+	.remount = proc_remount,
 };
 
 static const struct proc_entry root_entry = {

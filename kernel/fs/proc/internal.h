@@ -72,6 +72,12 @@ int proc_bind(struct dentry *d, const struct proc_entry *entry, struct pid_entry
 struct task *proc_task_get(const struct inode *i);
 /* A reference to the entry of a thread that exists, or NULL. */
 struct pid_entry *proc_pid_get(s32 nr);
+/* options.c: hidepid and gid of mount(2). 0, -EINVAL, -ENOMEM; and as /proc/mounts shows them. */
+int proc_set_options(const char *options) __must_check;
+void proc_show_options(char *buf, size_t size);
+/* Does t's process appear to the current task at all? May it be looked into: 0, -EPERM, -ENOENT. */
+bool proc_is_visible(struct task *t);
+int proc_may_enter(struct task *t) __must_check;
 /* May the current task look into t? */
 bool proc_may_access(struct task *t);
 /* Parses a decimal name without leading zeros. */

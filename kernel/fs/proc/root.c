@@ -241,6 +241,16 @@ int proc_root_lookup(struct inode *dir, struct dentry *d)
 	return err;
 }
 
+static bool pid_is_visible(s32 pid)
+{
+	struct task *t = task_find_get(pid);
+	bool visible = t && proc_is_visible(t);
+
+	if (t)
+		task_put(t);
+	return visible;
+}
+
 int proc_root_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 {
 	char name[12];
@@ -255,6 +265,8 @@ int proc_root_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 		if (!p)
 			return 0;
 		process_put(p);
+		if (!pid_is_visible(pid))
+			continue;
 		ctx->pos = (loff_t)pid + PID_BASE;
 		if (!dir_emit(ctx, name, (u32)format(name, sizeof(name), "%d", pid),
 			      (u64)pid + PID_BASE, DT_DIR))
