@@ -102,10 +102,11 @@ static struct page *take(unsigned int order, bool use_reserve)
  * and such callers have a fallback.
  */
 #define COSTLY_ORDER 3
+#define MAX_ROUNDS 100 /* of waiting for the writer of dirty pages */
 
 static __noinline struct page *alloc_slow(unsigned int order, unsigned int gfp)
 {
-	unsigned int tries = 0;
+	unsigned int tries = 0, rounds = 0;
 	struct page *p;
 
 	if (!(gfp & GFP_ATOMIC) && current)
@@ -116,6 +117,9 @@ static __noinline struct page *alloc_slow(unsigned int order, unsigned int gfp)
 			return p;
 		if (mm_reclaim(MAX(1ULL << order, 32ULL)) && (p = take(order, false)))
 			return p;
+		/* Others may have been faster, or pages may become clean soon. */
+		if (order <= COSTLY_ORDER && rounds++ < MAX_ROUNDS && writeback_wait())
+			continue;
 		if (order > COSTLY_ORDER || !oom_wait(&tries))
 			return take(order, may_use_reserve(gfp));
 	}

@@ -32,7 +32,7 @@ u64 mm_reclaim(u64 nr_pages)
 	u64 freed = page_cache_shrink(nr_pages);
 
 	if (freed >= nr_pages)
-		return freed;
+		return freed + page_cpu_drain(); /* what was freed lies in this CPU's cache */
 	writeback_hurry();
 	list_for_each(s, &shrinkers, node)
 		freed += s->shrink(nr_pages);

@@ -27,6 +27,7 @@
 #include "internal.h"
 
 #define DELAY_NS (500 * NSEC_PER_MSEC)
+#define NAP_NS   (5 * NSEC_PER_MSEC)
 
 static DEFINE_MUTEX(writeback_lock, LOCK_RANK_WRITEBACK);
 static DEFINE_SPINLOCK(dirty_lock, LOCK_RANK_PAGE_LRU);
@@ -47,6 +48,17 @@ void writeback_hurry(void)
 		return;
 	WRITE_ONCE(hurry, true);
 	wake_up_all(&writer_wait);
+}
+
+bool writeback_wait(void)
+{
+	if (!writeback_dirty_pages() || current->flags & TASK_F_KTHREAD ||
+	    fatal_signal_pending(current))
+		return false;
+	writeback_hurry();
+	sched_set_state(TASK_UNINTERRUPTIBLE);
+	schedule_until(clock_monotonic() + NAP_NS);
+	return true;
 }
 
 void mapping_mark_unclean(struct mapping *m)
