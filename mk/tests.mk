@@ -68,9 +68,9 @@ test-gdb: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/gdb/run
 
 BENCH_OUT := $(B)/bench
-BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale first_user pvh_entry)
+BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale share first_user pvh_entry)
 
-$(BENCH_OUT)/ops $(BENCH_OUT)/preempt $(BENCH_OUT)/scale: $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
+$(addprefix $(BENCH_OUT)/,ops preempt scale share): $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
 	@mkdir -p $(@D)
 	$(TEST_CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -static -s \
 		-isystem $(TEST_UAPI) -o $@ $<
@@ -81,14 +81,16 @@ $(BENCH_OUT)/pvh_entry: bench/pvh_entry.S
 	@mkdir -p $(@D)
 	gcc -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000,--build-id=none -s -o $@ $<
 
-.PHONY: bench bench-latency bench-scale
-bench bench-latency bench-scale: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
+.PHONY: bench bench-latency bench-scale bench-share
+bench bench-latency bench-scale bench-share: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
 bench:
 	bench/run
 bench-latency:
 	bench/latency
 bench-scale:
 	bench/scale-run
+bench-share:
+	bench/run-share
 
 # Everything that continuous integration runs.
 .PHONY: test test-debug-kernel test-flavours

@@ -115,10 +115,11 @@ static u32 new_gid(const struct inode *dir)
 
 /*
  * The server has made d's object: its inode. The attributes are those asked for, unless the server
- * does not obey or made the object in root's name: then they are put right, or asked for.
+ * does not obey or made the object in root's name: then they are put right, or asked for. open (may be
+ * NULL) is the open file that creation leaves behind; consumed.
  */
 static int made(struct inode *dir, struct dentry *d, const struct p9_qid *qid, u32 mode, u64 rdev,
-		const char *link)
+		const char *link, struct p9_fid *open)
 {
 	struct inode *i;
 	int err;
@@ -126,15 +127,23 @@ static int made(struct inode *dir, struct dentry *d, const struct p9_qid *qid, u
 	dir_changed(dir);
 	if (p9_sb(dir->sb)->squash) {
 		err = find(d, &i);
-		if (!err)
-			dentry_instantiate(d, i);
-		return err;
+		if (err) {
+			p9_fid_put(open);
+			return err;
+		}
+		if (open)
+			p9_fid_opened(i, open);
+		dentry_instantiate(d, i);
+		return 0;
 	}
 	err = p9_inode_new(dir, qid, mode, rdev, link, &i);
 	if (err) {
 		dentry_drop(d); /* it exists, but not here */
+		p9_fid_put(open);
 		return err;
 	}
+	if (open)
+		p9_fid_opened(i, open);
 	dentry_instantiate(d, i);
 	if (i->uid) {
 		struct iattr owner = {.valid = ATTR_UID | ATTR_GID, .uid = i->uid, .gid = i->gid};
@@ -146,22 +155,6 @@ static int made(struct inode *dir, struct dentry *d, const struct p9_qid *qid, u
 		return p9_setattr_op(d, &owner);
 	}
 	return 0;
-}
-
-/* The open file that creation leaves behind is kept for the open that follows. */
-static void keep_open(struct inode *i, struct p9_fid *f)
-{
-	struct p9_inode *pi = p9_i(i);
-
-	if (f->access && i->fops == &p9_file_fops) {
-		mutex_lock(&pi->lock);
-		if (!pi->open) {
-			pi->open = f;
-			f = NULL;
-		}
-		mutex_unlock(&pi->lock);
-	}
-	p9_fid_put(f);
 }
 
 static int create(struct inode *dir, struct dentry *d, u32 mode)
@@ -179,13 +172,11 @@ static int create(struct inode *dir, struct dentry *d, u32 mode)
 		return err;
 	err = p9_create(f, &name, O_CREAT | O_EXCL | O_RDWR | O_LARGEFILE, MAY_READ | MAY_WRITE,
 			mode & S_IALLUGO, new_gid(dir), &qid);
-	if (!err)
-		err = made(dir, d, &qid, mode, 0, NULL);
-	if (!err)
-		keep_open(d->inode, f);
-	else
+	if (err) {
 		p9_fid_put(f);
-	return err;
+		return err;
+	}
+	return made(dir, d, &qid, mode, 0, NULL, f);
 }
 
 static int mkdir(struct inode *dir, struct dentry *d, u32 mode)
@@ -204,7 +195,7 @@ static int mkdir(struct inode *dir, struct dentry *d, u32 mode)
 	if (err)
 		return err;
 	inode_add_link(dir);
-	return made(dir, d, &qid, mode, 0, NULL);
+	return made(dir, d, &qid, mode, 0, NULL, NULL);
 }
 
 static int mknod(struct inode *dir, struct dentry *d, u32 mode, u64 rdev)
@@ -218,7 +209,7 @@ static int mknod(struct inode *dir, struct dentry *d, u32 mode, u64 rdev)
 		return err;
 	err = p9_mknod(parent, &name, mode, rdev, new_gid(dir), &qid);
 	p9_fid_put(parent);
-	return err ? err : made(dir, d, &qid, mode, rdev, NULL);
+	return err ? err : made(dir, d, &qid, mode, rdev, NULL, NULL);
 }
 
 static int symlink(struct inode *dir, struct dentry *d, const char *target)
@@ -232,7 +223,7 @@ static int symlink(struct inode *dir, struct dentry *d, const char *target)
 		return err;
 	err = p9_symlink(parent, &name, target, new_gid(dir), &qid);
 	p9_fid_put(parent);
-	return err ? err : made(dir, d, &qid, S_IFLNK | 0777, 0, target);
+	return err ? err : made(dir, d, &qid, S_IFLNK | 0777, 0, target, NULL);
 }
 
 static int link(struct dentry *old, struct inode *dir, struct dentry *d)
@@ -243,7 +234,7 @@ static int link(struct dentry *old, struct inode *dir, struct dentry *d)
 
 	if (err)
 		return err;
-	err = p9_fid_of(old, &f);
+	err = p9_fid_any(old, &f);
 	if (!err) {
 		err = p9_link(parent, f, &name);
 		p9_fid_put(f);

@@ -18,7 +18,7 @@
 #include "internal.h"
 
 #define MAX_WALK 1024u
-#define MAX_OPEN 128u
+#define MAX_OPEN 1024u
 
 static struct p9_fid *fid_get(struct p9_fid *f)
 {
@@ -192,8 +192,19 @@ void p9_fid_lost_name(struct inode *i)
 	mutex_lock(&pi->lock);
 	f = pi->walk;
 	pi->walk = NULL;
+	pi->open_named = false;
 	mutex_unlock(&pi->lock);
 	p9_fid_put(f);
+}
+
+int p9_fid_any(struct dentry *d, struct p9_fid **out)
+{
+	struct p9_inode *pi = p9_i(d->inode);
+
+	mutex_lock(&pi->lock);
+	*out = fid_get(pi->walk ? pi->walk : pi->open_named ? pi->open : NULL);
+	mutex_unlock(&pi->lock);
+	return *out ? 0 : p9_fid_of(d, out);
 }
 
 /* ---- Open fids ---- */
@@ -220,6 +231,45 @@ static void open_fids_bound(struct p9_super *s)
 	}
 }
 
+void p9_fid_opened(struct inode *i, struct p9_fid *open)
+{
+	struct p9_inode *pi = p9_i(i);
+
+	mutex_lock(&pi->lock);
+	if (!pi->open) {
+		pi->open = open;
+		pi->open_named = true;
+		open = NULL;
+	}
+	mutex_unlock(&pi->lock);
+	p9_fid_put(open);
+}
+
+/*
+ * A fid of d's own to open: the walk fid, if nobody uses it now (another is made when one is needed,
+ * which is rare for an open file), or a copy.
+ */
+static int fid_to_open(struct dentry *d, struct p9_fid **out)
+{
+	struct p9_inode *pi = p9_i(d->inode);
+	struct p9_fid *walk;
+	int err;
+
+	mutex_lock(&pi->lock);
+	*out = pi->walk && ref_read(&pi->walk->ref) == 1 ? pi->walk : NULL;
+	if (*out)
+		pi->walk = NULL;
+	mutex_unlock(&pi->lock);
+	if (*out)
+		return 0;
+	err = p9_fid_of(d, &walk);
+	if (err)
+		return err;
+	err = p9_walk(walk, NULL, 0, NULL, out);
+	p9_fid_put(walk);
+	return err;
+}
+
 /*
  * A file that is written is opened for reading as well, because parts of pages are completed from
  * the host's data.
@@ -227,14 +277,10 @@ static void open_fids_bound(struct p9_super *s)
 static int data_open(struct dentry *d, u32 access, struct p9_fid **out)
 {
 	u32 flags = access & MAY_WRITE ? O_RDWR : O_RDONLY;
-	struct p9_fid *walk, *f;
 	struct p9_qid qid;
-	int err = p9_fid_of(d, &walk);
+	struct p9_fid *f;
+	int err = fid_to_open(d, &f);
 
-	if (err)
-		return err;
-	err = p9_walk(walk, NULL, 0, NULL, &f);
-	p9_fid_put(walk);
 	if (err)
 		return err;
 	err = p9_open(f, flags | O_LARGEFILE | O_NOFOLLOW,
@@ -267,6 +313,7 @@ int p9_data_get(struct dentry *d, u32 access)
 		if (f && (!pi->open || (access & ~pi->open->access))) {
 			old = pi->open;
 			pi->open = f;
+			pi->open_named = true;
 		} else {
 			old = f;
 		}

@@ -256,7 +256,7 @@ int p9_inode_revalidate(struct dentry *d)
 	if (!validity || !i->nlink ||
 	    clock_monotonic() - READ_ONCE(p9_i(i)->checked_ns) < validity)
 		return 0;
-	err = p9_fid_of(d, &f);
+	err = p9_fid_any(d, &f);
 	if (err)
 		return err;
 	err = p9_getattr(f, &a);
@@ -308,7 +308,7 @@ static int setattr_send(struct dentry *d, const struct iattr *attr)
 	setattr_request(attr, &a);
 	if (!a.valid)
 		return 0;
-	err = p9_fid_of(d, &f);
+	err = p9_fid_any(d, &f);
 	if (err)
 		return err;
 	err = p9_setattr(f, &a);
@@ -322,7 +322,7 @@ static void size_reread(struct dentry *d)
 	struct p9_attr a;
 	struct p9_fid *f;
 
-	if (p9_fid_of(d, &f))
+	if (p9_fid_any(d, &f))
 		return;
 	if (!p9_getattr(f, &a))
 		WRITE_ONCE(d->inode->size, a.size);

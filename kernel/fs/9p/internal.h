@@ -26,6 +26,7 @@ struct p9_inode {
 	struct mutex lock;           /* LOCK_RANK_SLEEP_INNER: fids and users */
 	struct p9_fid *walk;         /* stands for the object's place in the tree; lock; may be NULL */
 	struct p9_fid *open;         /* for data; lock; may be NULL */
+	bool open_named;             /* the open fid's name is still the file's; lock */
 	u32 users;                   /* open files; lock */
 	u32 version;                 /* of the data as cached (qid.version); inode lock or new */
 	bool version_known;          /* false after changes of our own */
@@ -70,8 +71,12 @@ extern const struct inode_ops p9_file_iops, p9_link_iops;
 
 /* A fid that stands for d's object, with a reference: for operations by name and on attributes. */
 int p9_fid_of(struct dentry *d, struct p9_fid **out) __must_check;
+/* The same, or the fid of the open file: for operations on attributes, not for walking. */
+int p9_fid_any(struct dentry *d, struct p9_fid **out) __must_check;
 /* d's name as it is now; for callers that do not hold the directory's lock. */
 struct p9_name p9_name_copy(struct dentry *d, char text[P9_NAME_MAX]);
+/* Keeps the open file that creation leaves behind for the open that follows; consumes it. */
+void p9_fid_opened(struct inode *i, struct p9_fid *open);
 /* Makes walk the inode's fid if it has none; consumes it. */
 void p9_fid_remember(struct inode *i, struct p9_fid *walk);
 /* The inode has lost the name that its walk fid may stand for. */

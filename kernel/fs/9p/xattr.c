@@ -50,7 +50,7 @@ static ssize_t read_attr(struct dentry *d, const char *name, u64 max, void *valu
 {
 	struct p9_fid *f, *attr;
 	u64 size;
-	int err = p9_fid_of(d, &f);
+	int err = p9_fid_any(d, &f);
 
 	if (err)
 		return err;
