@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,8 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -561,6 +566,234 @@ static uint64_t thread_create_join(long n)
 	return since(start);
 }
 
+/* ---- Waiting for many ---- */
+
+static int eight[8];
+
+static void make_eight(void)
+{
+	int p[2];
+
+	if (eight[7])
+		return;
+	for (int i = 0; i < 8; i++) {
+		check(pipe(p) == 0, "pipe");
+		eight[i] = p[0];
+	}
+}
+
+/* None is ready: every one is looked at. */
+static uint64_t poll_8(long n)
+{
+	struct pollfd p[8];
+	uint64_t start;
+
+	make_eight();
+	for (int i = 0; i < 8; i++)
+		p[i] = (struct pollfd){ eight[i], POLLIN, 0 };
+	start = now_ns();
+	while (n--)
+		check(poll(p, 8, 0) == 0, "poll");
+	return since(start);
+}
+
+static uint64_t select_8(long n)
+{
+	struct timeval zero = { 0, 0 };
+	fd_set want, set;
+	uint64_t start;
+
+	make_eight();
+	FD_ZERO(&want);
+	for (int i = 0; i < 8; i++)
+		FD_SET(eight[i], &want);
+	start = now_ns();
+	while (n--) {
+		set = want;
+		check(select(eight[7] + 1, &set, NULL, NULL, &zero) == 0, "select");
+	}
+	return since(start);
+}
+
+/* Sleeping in poll on eight until the other side writes. */
+static uint64_t poll_round_trip(long n)
+{
+	struct pollfd p[9];
+	uint64_t start, spent;
+	pid_t pid;
+
+	make_eight();
+	for (int i = 0; i < 8; i++)
+		p[i] = (struct pollfd){ eight[i], POLLIN, 0 };
+	pid = fork();
+	check(pid >= 0, "fork");
+	if (pid == 0) {
+		p[8] = (struct pollfd){ there[0], POLLIN, 0 };
+		while (n-- && poll(p, 9, -1) == 1 && read(there[0], &byte, 1) == 1 &&
+		       write(back[1], &byte, 1) == 1)
+			;
+		_exit(0);
+	}
+	p[8] = (struct pollfd){ back[0], POLLIN, 0 };
+	start = now_ns();
+	while (n--) {
+		check(write(there[1], &byte, 1) == 1, "write");
+		check(poll(p, 9, -1) == 1 && read(back[0], &byte, 1) == 1, "read");
+	}
+	spent = since(start);
+	waitpid(pid, NULL, 0);
+	return spent;
+}
+
+static int epoll_on(int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = epoll_create1(0);
+
+	check(ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0, "epoll");
+	return ep;
+}
+
+static void bump(int fd)
+{
+	uint64_t one = 1;
+
+	check(write(fd, &one, 8) == 8, "eventfd write");
+}
+
+static void drain(int fd)
+{
+	uint64_t value;
+
+	check(read(fd, &value, 8) == 8, "eventfd read");
+}
+
+/* Two processes, each asleep in epoll_wait on an eventfd until the other writes to it. */
+static uint64_t epoll_round_trip(long n)
+{
+	int a = eventfd(0, 0), b = eventfd(0, 0), ep;
+	struct epoll_event ev;
+	uint64_t start, spent;
+	pid_t pid = fork();
+
+	check(pid >= 0, "fork");
+	if (pid == 0) {
+		ep = epoll_on(a);
+		while (n-- && epoll_wait(ep, &ev, 1, -1) == 1) {
+			drain(a);
+			bump(b);
+		}
+		_exit(0);
+	}
+	ep = epoll_on(b);
+	start = now_ns();
+	while (n--) {
+		bump(a);
+		check(epoll_wait(ep, &ev, 1, -1) == 1, "epoll_wait");
+		drain(b);
+	}
+	spent = since(start);
+	waitpid(pid, NULL, 0);
+	close(a);
+	close(b);
+	close(ep);
+	return spent;
+}
+
+static uint64_t eventfd_write_read(long n)
+{
+	int fd = eventfd(0, 0);
+	uint64_t start = now_ns();
+
+	while (n--) {
+		bump(fd);
+		drain(fd);
+	}
+	start = since(start);
+	close(fd);
+	return start;
+}
+
+#define MANY 100000
+
+static int crowd_ep[2], crowd[MANY], guest_fd;
+
+/* epoll 0 has the last sixteen of the crowd, epoll 1 all others. */
+static void make_crowd(void)
+{
+	static const struct rlimit limit = { MANY + 100, MANY + 100 };
+	struct epoll_event ev = { .events = EPOLLIN };
+	int fd;
+
+	if (crowd_ep[0])
+		return;
+	check(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+	fd = open("/proc/sys/fs/epoll/max_user_watches", O_WRONLY);
+	check(fd >= 0 && write(fd, "1000000", 7) == 7, "max_user_watches");
+	close(fd);
+	crowd_ep[0] = epoll_create1(0);
+	crowd_ep[1] = epoll_create1(0);
+	guest_fd = eventfd(0, 0);
+	for (int i = 0; i < MANY; i++) {
+		crowd[i] = eventfd(0, 0);
+		check(crowd[i] >= 0, "eventfd");
+		check(epoll_ctl(crowd_ep[i < MANY - 16], EPOLL_CTL_ADD, crowd[i], &ev) == 0,
+		      "epoll_ctl");
+	}
+}
+
+static uint64_t crowd_ctl(int ep, long n)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	uint64_t start = now_ns();
+
+	while (n--) {
+		check(epoll_ctl(ep, EPOLL_CTL_ADD, guest_fd, &ev) == 0, "add");
+		check(epoll_ctl(ep, EPOLL_CTL_DEL, guest_fd, &ev) == 0, "remove");
+	}
+	return since(start);
+}
+
+static uint64_t crowd_wake(int ep, int first, int nr, long n)
+{
+	struct epoll_event ev;
+	uint64_t start = now_ns();
+
+	for (unsigned i = 0; n--; i += 7919) {
+		int fd = crowd[first + (int)(i % (unsigned)nr)];
+
+		bump(fd);
+		check(epoll_wait(ep, &ev, 1, -1) == 1, "epoll_wait");
+		drain(fd);
+		check(epoll_wait(ep, &ev, 1, 0) == 0, "epoll_wait");
+	}
+	return since(start);
+}
+
+static uint64_t epoll_ctl_16(long n)
+{
+	make_crowd();
+	return crowd_ctl(crowd_ep[0], n);
+}
+
+static uint64_t epoll_ctl_100k(long n)
+{
+	make_crowd();
+	return crowd_ctl(crowd_ep[1], n);
+}
+
+static uint64_t epoll_wake_16(long n)
+{
+	make_crowd();
+	return crowd_wake(crowd_ep[0], MANY - 16, 16, n);
+}
+
+static uint64_t epoll_wake_100k(long n)
+{
+	make_crowd();
+	return crowd_wake(crowd_ep[1], 0, MANY - 16, n);
+}
+
 static const struct op {
 	const char *name;
 	uint64_t (*run)(long n);
@@ -596,6 +829,16 @@ static const struct op {
 	{ "page-touch", page_touch, 1 << 10 },
 	{ "mmap-munmap", mmap_munmap, 1 << 14 },
 	{ "mmap-touch-munmap", mmap_touch_munmap, 1 << 14 },
+	{ "poll-8", poll_8, 1 << 18 },
+	{ "select-8", select_8, 1 << 18 },
+	{ "poll-round-trip", poll_round_trip, 1 << 12 },
+	{ "eventfd-write-read", eventfd_write_read, 1 << 18 },
+	{ "epoll-round-trip", epoll_round_trip, 1 << 12 },
+	/* The same operations with few and with many descriptors registered. */
+	{ "epoll-ctl-16", epoll_ctl_16, 1 << 16 },
+	{ "epoll-ctl-100k", epoll_ctl_100k, 1 << 16 },
+	{ "epoll-wake-100k", epoll_wake_100k, 1 << 16 },
+	{ "epoll-wake-16", epoll_wake_16, 1 << 16 },
 };
 
 static void measure(const struct op *op)
