@@ -23,6 +23,11 @@ bool user_range_ok(u64 addr, u64 n)
 	return addr <= USER_TOP && n <= USER_TOP - addr;
 }
 
+int user_write_u16_members(u64 uaddr, const void *from, size_t member, size_t size, size_t n)
+{
+	return arch_put_user_u16_strided(uaddr + member, (const void *)((uptr)from + member), size, n);
+}
+
 int user_read_bytes(void *dst, struct user_bytes src, size_t n)
 {
 	return user_copy_in(dst, src.uaddr, n);

@@ -283,16 +283,10 @@ static ssize_t pipe_write(struct file *f, struct io_iter *from, loff_t *pos)
 	return n ? n : err;
 }
 
-static u32 pipe_poll(struct file *f, struct poll_table *pt)
+static __always_inline u32 pipe_events(const struct file *f, const struct pipe *p)
 {
-	struct pipe *p = f->inode->pipe;
 	u32 events = 0;
 
-	WRITE_ONCE(p->polled, true);
-	if (f->mode & FMODE_READ)
-		poll_wait(f, &p->read_wait, pt);
-	if (f->mode & FMODE_WRITE)
-		poll_wait(f, &p->write_wait, pt);
 	if (f->mode & FMODE_READ) {
 		if (!pipe_empty(p))
 			events |= PIPE_READABLE;
@@ -307,6 +301,26 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 			events |= EPOLLERR;
 	}
 	return events;
+}
+
+static __noinline u32 pipe_poll_register(struct file *f, struct pipe *p, struct poll_table *pt)
+{
+	/* From now on writers wake for each write: an edge may be what is waited for. */
+	WRITE_ONCE(p->polled, true);
+	if (f->mode & FMODE_READ)
+		poll_wait(f, &p->read_wait, pt);
+	if (f->mode & FMODE_WRITE)
+		poll_wait(f, &p->write_wait, pt);
+	return pipe_events(f, p);
+}
+
+static u32 pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = f->inode->pipe;
+
+	if (pt && pt->register_queue)
+		return pipe_poll_register(f, p, pt);
+	return pipe_events(f, p);
 }
 
 static long pipe_ioctl(struct file *f, unsigned int cmd, u64 arg)

@@ -8,28 +8,24 @@
 
 #define POLL_INLINE_FDS 32
 
-static u32 look_at(struct pollfd *p, struct poll_wait *w)
+static __always_inline u32 look_at(const struct fd_slots *open, const struct pollfd *p,
+				   struct poll_wait *w)
 {
-	u32 events;
-	struct fd f;
+	u32 events = (u16)p->events;
 
 	if (p->fd < 0)
 		return 0;
-	f = fd_get(p->fd);
-	if (!f.file)
-		return POLLNVAL;
-	events = poll_file(f.file, w, (u16)p->events);
-	fd_put(f);
-	return events;
+	return poll_fd(open, p->fd, w, &events) ? events : POLLNVAL;
 }
 
 /* One look at all: the number that are ready. */
 static long look_at_all(struct pollfd *fds, u32 nr, struct poll_wait *w)
 {
+	const struct fd_slots *open = poll_fds();
 	long ready = 0;
 
 	for (u32 i = 0; i < nr; i++) {
-		fds[i].revents = (short)look_at(&fds[i], w);
+		fds[i].revents = (short)look_at(open, &fds[i], w);
 		if (fds[i].revents) {
 			ready++;
 			poll_wait_stop(w);
@@ -67,15 +63,8 @@ static long poll_until(struct pollfd *fds, u32 nr, u64 deadline_ns)
 
 static int store_revents(struct user_pollfd ufds, const struct pollfd *fds, u32 nr)
 {
-	for (u32 i = 0; i < nr; i++) {
-		struct user_pollfd at = user_at(ufds, i);
-		u16 revents = (u16)fds[i].revents;
-
-		at.uaddr += offsetof(struct pollfd, revents);
-		if (user_write(user_cast(u16, at), &revents))
-			return -EFAULT;
-	}
-	return 0;
+	return user_write_u16_members(user_address(ufds), fds, offsetof(struct pollfd, revents),
+				      sizeof(*fds), nr);
 }
 
 static long do_poll(struct user_pollfd ufds, u32 nr, u64 deadline_ns)

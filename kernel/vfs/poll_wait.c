@@ -77,7 +77,7 @@ static void drop_entries(struct poll_entry *p, u32 nr)
 	}
 }
 
-void poll_wait_fini(struct poll_wait *w)
+void poll_wait_leave(struct poll_wait *w)
 {
 	struct poll_block *b, *next;
 
@@ -89,13 +89,15 @@ void poll_wait_fini(struct poll_wait *w)
 	}
 }
 
-u32 poll_file(struct file *f, struct poll_wait *w, u32 events)
+bool poll_fd_slow(int fd, struct poll_wait *w, u32 *events)
 {
-	events |= EPOLLERR | EPOLLHUP;
-	w->table.events = events;
-	if (!f->ops->poll)
-		return POLL_DEFAULT & events;
-	return f->ops->poll(f, &w->table) & events;
+	struct fd f = fd_get(fd);
+
+	if (!f.file)
+		return false;
+	*events = poll_file(f.file, w, *events);
+	fd_put(f);
+	return true;
 }
 
 int poll_wait_sleep(struct poll_wait *w, u64 deadline_ns)

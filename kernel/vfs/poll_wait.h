@@ -33,14 +33,51 @@ struct poll_wait {
 /* may_sleep false: queues are not registered with. */
 void poll_wait_init(struct poll_wait *w, bool may_sleep);
 /* Leaves all queues. */
-void poll_wait_fini(struct poll_wait *w);
+void poll_wait_leave(struct poll_wait *w);
+static inline void poll_wait_fini(struct poll_wait *w)
+{
+	if (w->nr_inline)
+		poll_wait_leave(w);
+}
 /* From now on only look. */
 static inline void poll_wait_stop(struct poll_wait *w)
 {
 	w->table.register_queue = NULL;
 }
 /* Readiness of a file for the events asked for; errors and hang-ups are always reported. */
-u32 poll_file(struct file *f, struct poll_wait *w, u32 events);
+static __always_inline u32 poll_file(struct file *f, struct poll_wait *w, u32 events)
+{
+	events |= EPOLLERR | EPOLLHUP;
+	w->table.events = events;
+	if (unlikely(!f->ops->poll))
+		return POLL_DEFAULT & events;
+	return f->ops->poll(f, &w->table) & events;
+}
+/*
+ * The descriptors of a loop over many. While the table has one user, nothing changes in it but by
+ * this thread, so what fd_peek tests each time is tested once. NULL: shared.
+ */
+static inline const struct fd_slots *poll_fds(void)
+{
+	const struct fd_table *t = current->files;
+
+	return ref_read(&t->ref) == 1 ? t->slots : NULL;
+}
+/* Readiness of a descriptor, with its file held meanwhile: *events, or false: not open. */
+bool poll_fd_slow(int fd, struct poll_wait *w, u32 *events);
+static __always_inline bool poll_fd(const struct fd_slots *fds, int fd, struct poll_wait *w,
+				    u32 *events)
+{
+	struct file *f = NULL;
+
+	if (likely(fds && (u32)fd < fds->capacity))
+		f = fds->file[index_clamp((u32)fd, fds->capacity)];
+	if (unlikely(!f || f->mode & FMODE_PATH))
+		return poll_fd_slow(fd, w, events);
+	*events = poll_file(f, w, *events);
+	return true;
+}
+
 /* Until one of the queues wakes. 0, -ERESTARTSYS, -ETIME. */
 int poll_wait_sleep(struct poll_wait *w, u64 deadline_ns) __must_check;
 

@@ -18,53 +18,59 @@
 #define SETS         3
 #define INLINE_WORDS 4
 
-static const u32 set_bits[SETS] = {IN_BITS, OUT_BITS, EX_BITS};
-
 struct fd_sets {
 	u32 nr, words;
 	u64 *asked[SETS], *found[SETS];
 };
 
-/* One descriptor: the number of sets it is ready for, or -EBADF. */
-static int look_at(struct fd_sets *s, u32 fd, struct poll_wait *w)
-{
-	u64 bit = BIT(fd % 64);
-	u32 word = fd / 64, events = 0;
-	struct fd f = fd_get((int)fd);
-	int ready = 0;
+/* What one word of each set asks for, or has found. */
+struct words {
+	u64 in, out, ex;
+};
 
-	if (!f.file)
+/* One descriptor, whose bit is set in some word of `asked`: 0, or -EBADF. Adds to `found`. */
+static __always_inline int look_at(const struct fd_slots *open, const struct words *asked,
+				   struct words *found, u32 fd, u64 bit, struct poll_wait *w)
+{
+	u32 events = (asked->in & bit ? IN_BITS : 0) | (asked->out & bit ? OUT_BITS : 0) |
+		     (asked->ex & bit ? EX_BITS : 0);
+
+	if (!poll_fd(open, (int)fd, w, &events))
 		return -EBADF;
-	for (int i = 0; i < SETS; i++)
-		if (s->asked[i][word] & bit)
-			events |= set_bits[i];
-	events = poll_file(f.file, w, events);
-	fd_put(f);
-	for (int i = 0; i < SETS; i++) {
-		if (s->asked[i][word] & bit && events & set_bits[i]) {
-			s->found[i][word] |= bit;
-			ready++;
-		}
-	}
-	return ready;
+	if (likely(!events))
+		return 0;
+	if (events & IN_BITS)
+		found->in |= asked->in & bit;
+	if (events & OUT_BITS)
+		found->out |= asked->out & bit;
+	if (events & EX_BITS)
+		found->ex |= asked->ex & bit;
+	if ((found->in | found->out | found->ex) & bit)
+		poll_wait_stop(w);
+	return 0;
 }
 
+/* Number of bits found in the three sets, or -EBADF. */
 static long look_at_all(struct fd_sets *s, struct poll_wait *w)
 {
+	const struct fd_slots *open = poll_fds();
 	long ready = 0;
 
-	for (u32 word = 0; word < s->words; word++) {
-		u64 bits = s->asked[0][word] | s->asked[1][word] | s->asked[2][word];
+	for (u32 i = 0; i < s->words; i++) {
+		struct words asked = {s->asked[0][i], s->asked[1][i], s->asked[2][i]}, found = {0};
 
-		for (; bits; bits &= bits - 1) {
-			int n = look_at(s, word * 64 + bit_lowest(bits), w);
+		for (u64 bits = asked.in | asked.out | asked.ex; bits; bits &= bits - 1) {
+			int err = look_at(open, &asked, &found, i * 64 + bit_lowest(bits),
+					  bits & -bits, w);
 
-			if (n < 0)
-				return n;
-			ready += n;
-			if (n)
-				poll_wait_stop(w);
+			if (err)
+				return err;
 		}
+		s->found[0][i] = found.in;
+		s->found[1][i] = found.out;
+		s->found[2][i] = found.ex;
+		if (found.in | found.out | found.ex)
+			ready += bit_count(found.in) + bit_count(found.out) + bit_count(found.ex);
 	}
 	return ready;
 }
@@ -96,14 +102,17 @@ static long select_until(struct fd_sets *s, u64 deadline_ns)
 static int fetch_sets(struct fd_sets *s, const struct user_fd_set *user)
 {
 	for (int i = 0; i < SETS; i++) {
-		if (user_is_null(user[i]))
-			memset(s->asked[i], 0, s->words * sizeof(u64));
-		else if (user_read_bytes(s->asked[i], user_cast(bytes, user[i]),
-					 s->words * sizeof(u64)))
-			return -EFAULT;
-		memset(s->found[i], 0, s->words * sizeof(u64));
+		u64 *to = s->asked[i];
+
+		if (!user_is_null(user[i])) {
+			if (user_read_bytes(to, user_cast(bytes, user[i]), s->words * sizeof(u64)))
+				return -EFAULT;
+		} else {
+			for (u32 k = 0; k < s->words; k++)
+				to[k] = 0;
+		}
 		if (s->nr % 64) /* bits beyond nr do not count */
-			s->asked[i][s->words - 1] &= BIT(s->nr % 64) - 1;
+			to[s->words - 1] &= BIT(s->nr % 64) - 1;
 	}
 	return 0;
 }

@@ -88,6 +88,29 @@ size_t arch_clear_user(u64 dst, size_t n)
 	return words;
 }
 
+int arch_put_user_u16_strided(u64 dst, const u16 *src, size_t stride, size_t n)
+{
+	u64 value = 0;
+
+	if (unlikely(!n))
+		return 0;
+	if (unlikely(stride > PAGE_SIZE || n > USER_TOP / PAGE_SIZE || !range_ok(dst, n * stride)))
+		return -EFAULT;
+	dst = clamp(dst);
+	__asm__ __volatile__(STAC
+			     "1: movzwl (%[src]), %k[value]\n"
+			     "2: movw %w[value], (%[dst])\n"
+			     "   addq %[stride], %[src]\n"
+			     "   addq %[stride], %[dst]\n"
+			     "   decq %[n]\n"
+			     "   jnz 1b\n"
+			     "3:" CLAC EX_TABLE("2b", "3b")
+			     : [n] "+r"(n), [dst] "+r"(dst), [src] "+r"(src), [value] "+r"(value)
+			     : [stride] "r"(stride)
+			     : "memory", "cc");
+	return n ? -EFAULT : 0;
+}
+
 /* err stays 0 unless the instruction at label 1 faults. */
 #define USER_INSN(insn, err, outputs, inputs...)                                                   \
 	__asm__ __volatile__(STAC "1: " insn "\n2:" CLAC                                           \

@@ -16,6 +16,9 @@ size_t arch_clear_user(u64 dst, size_t n) __must_check;
 int arch_get_user(u64 src, unsigned int size, u64 *value) __must_check;
 int arch_put_user(u64 dst, unsigned int size, u64 value) __must_check;
 
+/* Stores n 16-bit values, each `stride` bytes behind the one before, on both sides. 0 or -EFAULT. */
+int arch_put_user_u16_strided(u64 dst, const u16 *src, size_t stride, size_t n) __must_check;
+
 /* Copies up to and including the NUL, at most n bytes. The string's length without the NUL, n when
  * no NUL was found within n bytes, or -EFAULT. */
 ssize_t arch_copy_str_from_user(char *dst, u64 src, size_t n) __must_check;

@@ -58,6 +58,11 @@ int user_copy_out(u64 dst, const void *src, size_t n) __must_check;
 /* The range lies in user space, mapped or not: for calls that check a buffer before anything else. */
 bool user_range_ok(u64 addr, u64 n);
 
+/* One 16-bit member of each of n structures in an array, from the same member of the kernel's copy;
+ * what lies between is not touched. member: its offset, size: the structure's. 0 or -EFAULT. */
+int user_write_u16_members(u64 uaddr, const void *from, size_t member, size_t size, size_t n)
+	__must_check;
+
 /* Untyped memory. */
 int user_read_bytes(void *dst, struct user_bytes src, size_t n) __must_check;
 int user_write_bytes(struct user_bytes dst, const void *src, size_t n) __must_check;
