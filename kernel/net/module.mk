@@ -1,4 +1,4 @@
 module := net
 uses := lib arch boot sync sched task time mm signal syscall uapi vfs
-srcs := socket.c calls.c message.c control.c options.c
+srcs := socket.c calls.c message.c control.c options.c device.c
 $(eval $(register_module))

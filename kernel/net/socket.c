@@ -8,6 +8,7 @@
 #include <lib/format.h>
 #include <lib/log.h>
 #include <asm/ioctls.h>
+#include <net/device.h>
 #include <vfs/anon_fs.h>
 #include <vfs/file_alloc.h>
 
@@ -117,7 +118,9 @@ static long socket_ioctl(struct file *f, unsigned int cmd, u64 arg)
 {
 	struct socket *s = f->private;
 
-	return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+	long ret = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+
+	return ret == -ENOTTY ? net_device_ioctl(cmd, arg) : ret;
 }
 
 static int socket_flush(struct file *f)
