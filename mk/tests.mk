@@ -59,6 +59,10 @@ $(foreach s,$(TEST_SETS),test-$(s)-gatehouse) test-busybox: $(KERNEL)
 test-busybox:
 	tests/busybox/compare -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 
+.PHONY: test-tools
+test-tools: $(B)/gatehouse $(B)/init $(KERNEL)
+	tests/apps/tools
+
 test-busybox-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/suites/busybox
 

@@ -43,18 +43,6 @@ static int set_one(struct task *t, u32 prio)
 	return 0;
 }
 
-/* One that was never set follows the nice value: best effort, level 4 at nice 0. */
-static long effective(struct task *t)
-{
-	u16 prio = READ_ONCE(t->ioprio);
-	struct sched_params p;
-
-	if (prio)
-		return prio;
-	sched_get_params(t, &p);
-	return IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT | (p.nice + 20) / 5;
-}
-
 /* What the search over many threads is for. */
 struct ioprio_request {
 	bool set;
@@ -70,7 +58,7 @@ static void visit(struct ioprio_request *r, struct task *t)
 		r->result = set_one(t, r->prio);
 		return;
 	}
-	mine = effective(t);
+	mine = READ_ONCE(t->ioprio);
 	if (r->result < 0 || mine < r->result)
 		r->result = mine;
 }

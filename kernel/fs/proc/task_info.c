@@ -97,10 +97,9 @@ static int show_oom_score(struct text *t, const struct proc_target *target)
 	return 0;
 }
 
-/* There are no control groups but the root of each hierarchy: one, without controllers. */
+/* No hierarchy of control groups is mounted, nor can be: Linux's file is empty then, too. */
 static int show_cgroup(struct text *t, const struct proc_target *target)
 {
-	text_printf(t, "0::/\n");
 	return 0;
 }
 

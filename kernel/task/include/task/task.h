@@ -96,7 +96,7 @@ struct task {
 	s32 pdeath_signal;               /* own */
 	u64 personality;                 /* own */
 	u32 pagefault_disabled;          /* own: nesting */
-	u16 ioprio;                      /* torn-free; 0: follows nice */
+	u16 ioprio;                      /* torn-free; 0: never set */
 	u64 timer_slack_ns;              /* own */
 	u64 start_time_ns;               /* const: monotonic */
 	struct cpu_clock_queue cpu_queue[NR_CPU_TIMES]; /* process->cpu_timers.lock */
