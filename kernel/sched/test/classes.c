@@ -23,28 +23,64 @@ static void sleep_for(u64 ns)
 	}
 }
 
+#define SHARERS 3
+#define PATIENCE_NS (30 * NSEC_PER_SEC)
+
+static u64 longest_wait_ns;
+
+/* Notes how long a sharer did not run: the turns of the others, and what the host took away. */
+static void spin_and_watch(void *unused)
+{
+	u64 last = clock_monotonic();
+
+	while (!READ_ONCE(stop)) {
+		u64 now = clock_monotonic();
+
+		longest_wait_ns = MAX(longest_wait_ns, now - last);
+		last = now;
+	}
+}
+
+static u64 distance(u64 a, u64 b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/*
+ * 1024 : 1024 : 335. The scheduler promises a difference of a slice or so at any time, and time
+ * that the host takes away counts for whom it hit: so the tolerance is the longest turn that was
+ * seen, and the test goes on until the shares are large beside it.
+ */
 KTEST(fair_threads_share_a_cpu_by_weight)
 {
-	static const s8 nice[3] = {0, 0, 5};
-	struct ktest_thread t[3];
-	u64 ran[3];
+	static const s8 nice[SHARERS] = {0, 0, 5};
+	u64 end = clock_monotonic() + PATIENCE_NS, wait, ran[SHARERS], before[SHARERS] = {0};
+	struct ktest_thread t[SHARERS];
 
 	stop = false;
-	for (u32 i = 0; i < 3; i++) {
+	longest_wait_ns = 0;
+	for (u32 i = 0; i < SHARERS; i++) {
 		struct sched_params p = {.policy = SCHED_NORMAL, .nice = nice[i]};
 
-		ktest_thread_start(&t[i], spin, NULL, &p, BIT(0));
+		if (!ktest_thread_start(&t[i], spin_and_watch, NULL, &p, BIT(0)))
+			return;
 	}
-	sleep_for(200 * NSEC_PER_MSEC);
-	for (u32 i = 0; i < 3; i++)
-		ran[i] = t[i].task ? sched_task_runtime(t[i].task) : 1;
+	sleep_for(50 * NSEC_PER_MSEC);
+	for (u32 i = 0; i < SHARERS; i++)
+		before[i] = sched_task_runtime(t[i].task);
+	do {
+		sleep_for(100 * NSEC_PER_MSEC);
+		for (u32 i = 0; i < SHARERS; i++)
+			ran[i] = sched_task_runtime(t[i].task) - before[i];
+		wait = READ_ONCE(longest_wait_ns);
+	} while (ran[0] < 16 * wait && clock_monotonic() < end);
 	WRITE_ONCE(stop, true);
-	for (u32 i = 0; i < 3; i++)
+	for (u32 i = 0; i < SHARERS; i++)
 		ktest_thread_join(&t[i]);
-	/* 1024 : 1024 : 335, give or take a slice or two. */
-	EXPECT(ran[0] > 50 * NSEC_PER_MSEC);
-	EXPECT(ran[0] < ran[1] * 5 / 4 && ran[1] < ran[0] * 5 / 4);
-	EXPECT(ran[2] * 2 < ran[0] && ran[2] * 5 > ran[0]);
+	/* Each of two can be a turn ahead or behind, at the first look and at the last. */
+	EXPECT(ran[0] >= 16 * wait);
+	EXPECT(distance(ran[0], ran[1]) <= 4 * wait);
+	EXPECT(distance(ran[2] * 1024 / 335, ran[0]) <= 8 * wait);
 }
 
 static u64 worst_ns;
@@ -60,20 +96,27 @@ static void wake_often(void *unused)
 	}
 }
 
+/*
+ * The spinner never leaves kernel code, so without preemption the other would never run again. That
+ * it does not wait for the end of a slice either shows in a row of quick wake-ups; a busy host may
+ * spoil some rows.
+ */
 KTEST(real_time_preempts_fair_in_kernel_mode)
 {
 	struct sched_params fifo = {.policy = SCHED_FIFO, .rt_priority = 10};
+	u64 end = clock_monotonic() + PATIENCE_NS;
 	struct ktest_thread spinner, rt;
 
 	stop = false;
-	worst_ns = 0;
 	ktest_thread_start(&spinner, spin, NULL, NULL, BIT(0));
-	ktest_thread_start(&rt, wake_often, NULL, &fifo, BIT(0));
-	ktest_thread_join(&rt);
+	do {
+		worst_ns = 0;
+		ktest_thread_start(&rt, wake_often, NULL, &fifo, BIT(0));
+		ktest_thread_join(&rt);
+	} while (worst_ns >= NSEC_PER_MSEC && clock_monotonic() < end);
 	WRITE_ONCE(stop, true);
 	ktest_thread_join(&spinner);
-	/* Microseconds on a quiet host; the bound only excludes waiting for the end of a slice chain. */
-	EXPECT(worst_ns < 50 * NSEC_PER_MSEC);
+	EXPECT(worst_ns < NSEC_PER_MSEC);
 }
 
 static u32 where;
