@@ -49,7 +49,7 @@ TEST_MACHINE ?= microvm
 TEST_RUN = tests/run -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 TEST_SET_TARGETS := $(foreach s,$(TEST_SETS),$(foreach p,host linux gatehouse,test-$(s)-$(p)))
 
-.PHONY: $(TEST_SET_TARGETS) test-busybox test-busybox-suite
+.PHONY: $(TEST_SET_TARGETS) test-busybox test-busybox-suite test-busybox-suite-slow
 $(TEST_SET_TARGETS): tests
 	$(TEST_RUN) -p $(lastword $(subst -, ,$@)) $(word 2,$(subst -, ,$@))
 
@@ -63,8 +63,11 @@ test-busybox:
 test-tools: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/apps/tools
 
+# busybox's own suite; the second is its `bc`, minutes of computing.
 test-busybox-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/suites/busybox
+test-busybox-suite-slow: $(B)/gatehouse $(B)/init $(KERNEL)
+	tests/suites/busybox -s
 
 # The host's gdb opens a core file of Gatehouse's.
 .PHONY: test-gdb
