@@ -194,6 +194,15 @@ static void add_port(struct words *words, int nr, const char *name, int fd)
 	ADD(words, "virtserialport,nr=%d,name=org.gatehouse.%s,chardev=%s", nr, name, name);
 }
 
+/* The host's random numbers, for the guest's generator. */
+static void add_random(struct words *words, const struct run_options *options)
+{
+	ADD(words, "-device");
+	ADD(words, options->machine == MACHINE_MICROVM
+			   ? "virtio-rng-device"
+			   : "virtio-rng-pci,disable-legacy=on,ioeventfd=off");
+}
+
 static void add_channels(struct words *words, const struct run_options *options,
 			 const struct machine_streams *streams, const struct qemu_ends *ends)
 {
@@ -285,6 +294,7 @@ static void build_command(struct words *words, const struct run_options *options
 	add_resources(words, options, files);
 	add_boot(words, options, files, accel);
 	add_channels(words, options, streams, ends);
+	add_random(words, options);
 	add_shares(words, options, files);
 }
 

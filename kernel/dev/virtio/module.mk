@@ -1,5 +1,5 @@
 module := dev/virtio
 uses := lib arch boot dev fs mm signal sync task time vfs
-srcs := virtio.c sysfs.c ring.c mmio.c pci.c console.c 9p.c
+srcs := virtio.c sysfs.c ring.c mmio.c pci.c console.c rng.c 9p.c
 ktests :=
 $(eval $(register_module))
