@@ -172,6 +172,7 @@ TEST(sparse_files_read_as_zero_and_seek_data)
 	struct stat st;
 	char c = 1;
 
+	SKIP_ON_SHARE("SEEK_DATA");
 	CHECK_EQ(pwrite(fd, "x", 1, 1 << 20), 1);
 	CHECK_EQ(pread(fd, &c, 1, 1000), 1);
 	CHECK_EQ(c, 0);
@@ -277,6 +278,7 @@ TEST(fallocate_modes_and_refusals)
 	int fd = create("abc"), pipefd[2];
 	struct stat st;
 
+	SKIP_ON_SHARE("fallocate");
 	CHECK_OK(syscall(SYS_fallocate, fd, 0, 0, 8192));
 	CHECK_OK(fstat(fd, &st));
 	CHECK_EQ(st.st_size, 8192);

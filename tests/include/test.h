@@ -83,6 +83,13 @@ _Noreturn void test_skip(const char *reason);
 #define FAIL(...) test_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define SKIP(reason) test_skip(reason)
 
+/* For claims about what 9p or QEMU's server does not have: the test directory is a share. */
+#define SKIP_ON_SHARE(what)                                                                        \
+	do {                                                                                       \
+		if (getenv("TEST_SHARE"))                                                          \
+			SKIP("a 9p share has no " what);                                           \
+	} while (0)
+
 #define CHECK(cond)                                                                                \
 	do {                                                                                       \
 		if (!(cond))                                                                       \

@@ -20,9 +20,10 @@
 #include <time/clock.h>
 #include "client.h"
 
-#define REPLY_PATIENCE (30 * NSEC_PER_SEC)  /* then Tflush */
-#define FLUSH_PATIENCE (120 * NSEC_PER_SEC) /* then the device is reset */
 #define LOOK_NS        (1 * NSEC_PER_SEC)   /* a broken device wakes nobody */
+
+u64 p9_reply_patience = 30 * NSEC_PER_SEC;  /* then Tflush */
+u64 p9_flush_patience = 120 * NSEC_PER_SEC; /* then the device is reset */
 
 static void fid_recycle(struct p9_client *c, struct p9_fid *f);
 
@@ -252,7 +253,7 @@ static bool ended(const struct p9_request *q, const struct p9_request *flush)
 static bool request_wait(struct p9_request *q)
 {
 	struct p9_client *c = q->client;
-	u64 deadline = clock_monotonic() + REPLY_PATIENCE;
+	u64 deadline = clock_monotonic() + p9_reply_patience;
 	struct p9_request *flush = NULL;
 	u32 state = TASK_KILLABLE;
 
@@ -267,7 +268,7 @@ static bool request_wait(struct p9_request *q)
 			client_fail(c);
 		} else if (!flush && (err == -ERESTARTSYS || now > deadline)) {
 			flush = flush_send(q);
-			deadline = now + FLUSH_PATIENCE;
+			deadline = now + p9_flush_patience;
 		}
 		if (err == -ERESTARTSYS) /* the signal stays pending: no more of it */
 			state = TASK_UNINTERRUPTIBLE;
@@ -450,7 +451,7 @@ void p9_client_destroy(struct p9_client *c)
 
 	/* Clunks may be on their way; a server that does not answer them has failed. */
 	for (u32 tries = 0; !idle(c); tries++) {
-		if (tries == REPLY_PATIENCE / LOOK_NS || virtio_9p_broken(c->channel))
+		if (tries == p9_reply_patience / LOOK_NS || virtio_9p_broken(c->channel))
 			client_fail(c);
 		(void)!wait_event_state_(&c->room, idle(c), TASK_UNINTERRUPTIBLE,
 					 clock_monotonic() + LOOK_NS, false);

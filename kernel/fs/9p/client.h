@@ -65,6 +65,9 @@ struct p9_request {
 	u8 data[];                /* request, then reply */
 };
 
+/* How long a reply is waited for, ns; tests shorten it. */
+extern u64 p9_reply_patience, p9_flush_patience;
+
 /* Opens the channel and agrees on a version. 0, -ENOENT, -EBUSY, -ENOMEM, -EIO, -EPROTO. */
 int p9_client_create(const char *tag, u32 msize, struct p9_client **out) __must_check;
 /* Clunks what is left and closes the channel. No request is in flight. */

@@ -1,4 +1,5 @@
 module := fs/9p
 uses := lib arch boot dev mm sched sync task time vfs
 srcs := proto.c client.c ops.c super.c inode.c fid.c dir.c readdir.c file.c xattr.c
+ktests := test/server.c
 $(eval $(register_module))
