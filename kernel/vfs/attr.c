@@ -9,6 +9,7 @@
 #include <mm/mm.h>
 #include <signal/signal.h>
 #include <task/task.h>
+#include <vfs/acl.h>
 #include <vfs/file_caps.h>
 #include <vfs/notify.h>
 
@@ -130,7 +131,10 @@ int inode_setattr_simple(struct dentry *d, struct iattr *a)
 {
 	struct inode *i = d->inode;
 	u32 changes_ctime = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_ATIME | ATTR_MTIME | ATTR_CTIME;
+	int err = a->valid & ATTR_MODE ? inode_acl_chmod(i, a->mode) : 0;
 
+	if (err)
+		return err;
 	if ((a->valid & ATTR_SIZE) && a->size != i->size) {
 		inode_truncate(i, a->size);
 		a->valid |= ATTR_MTIME | ATTR_CTIME;

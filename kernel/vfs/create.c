@@ -9,6 +9,7 @@
 #include <linux/limits.h>
 #include <mm/slab.h>
 #include <syscall/table.h>
+#include <vfs/acl.h>
 #include <vfs/file.h>
 #include <vfs/notify.h>
 
@@ -88,7 +89,7 @@ int vfs_mkdir_at(int dirfd, const char *name, u32 mode)
 
 	if (err)
 		return err;
-	mode &= (S_IRWXUGO | S_ISVTX) & ~current_umask();
+	mode = new_object_mode(op.dir, mode & (S_IRWXUGO | S_ISVTX));
 	err = may_create(op.dir, op.d);
 	if (!err)
 		err = op.dir->ops->mkdir ? op.dir->ops->mkdir(op.dir, op.d, mode | S_IFDIR)
@@ -144,7 +145,7 @@ static int mknod_at(int dirfd, const char *name, u32 mode, u64 rdev, struct path
 		err = name_begin_create(&op, dirfd, name, 0, false);
 	if (err)
 		return err;
-	mode &= S_IFMT | (S_IALLUGO & ~current_umask());
+	mode = new_object_mode(op.dir, mode & (S_IFMT | S_IALLUGO));
 	err = mknod_in(&op, mode, rdev);
 	if (!err && out) {
 		*out = (struct path){op.parent.mnt, op.d};

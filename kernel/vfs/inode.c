@@ -10,6 +10,7 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <task/task.h>
+#include <vfs/acl.h>
 #include <vfs/chrdev.h>
 #include <vfs/file.h>
 #include <vfs/file_caps.h>
@@ -48,7 +49,10 @@ void inode_get(struct inode *i)
 
 static void inode_free_rcu(struct rcu_head *head)
 {
-	kmem_cache_free(inode_cache, container_of(head, struct inode, rcu));
+	struct inode *i = container_of(head, struct inode, rcu);
+
+	inode_acl_free(i); /* path walks may have been looking at them */
+	kmem_cache_free(inode_cache, i);
 }
 
 void inode_put(struct inode *i)

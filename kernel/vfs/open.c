@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
 #include <syscall/table.h>
+#include <vfs/acl.h>
 #include <vfs/file_alloc.h>
 #include <vfs/locks.h>
 #include <vfs/notify.h>
@@ -275,7 +276,7 @@ static int create_locked(struct walk *w, struct open_req *r, struct dentry *d)
 		return err;
 	if (!dir->ops->create)
 		return -EACCES;
-	err = dir->ops->create(dir, d, (r->mode & ~current_umask()) | S_IFREG);
+	err = dir->ops->create(dir, d, new_object_mode(dir, r->mode) | S_IFREG);
 	if (!err) {
 		/* Whoever makes the file may use it, whatever its mode says. */
 		r->access = 0;
@@ -403,7 +404,7 @@ static int tmpfile_make(const struct path *dir, const struct open_req *r, struct
 	if (!*out)
 		return -ENOMEM;
 	rwsem_write_lock(&i->lock);
-	err = i->ops->tmpfile(i, *out, (r->mode & ~current_umask()) | S_IFREG);
+	err = i->ops->tmpfile(i, *out, new_object_mode(i, r->mode) | S_IFREG);
 	rwsem_write_unlock(&i->lock);
 	if (err) {
 		dentry_put(*out);

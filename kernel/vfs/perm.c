@@ -4,7 +4,7 @@
  */
 #include <lib/errno.h>
 #include <task/task.h>
-#include <vfs/inode.h>
+#include <vfs/acl.h>
 
 #include "internal.h"
 
@@ -21,12 +21,23 @@ static u32 mode_bits_for(const struct inode *i, const struct cred *c)
 	return mode;
 }
 
+/* What mode and access list grant, capabilities aside. A list without group bits has no effect. */
+static bool granted(struct inode *i, u32 mode, u32 mask)
+{
+	bool by_list;
+
+	if (unlikely(READ_ONCE(i->acl)) && READ_ONCE(i->uid) != current->cred->fsuid &&
+	    (mode & S_IRWXG) && inode_acl_decides(i, mask, &by_list))
+		return by_list;
+	return !(mask & ~mode_bits_for(i, current->cred));
+}
+
 static int permission_by_mode(struct inode *i, u32 mask)
 {
 	u32 mode = READ_ONCE(i->mode);
 
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
-	if (!(mask & ~mode_bits_for(i, current->cred)))
+	if (granted(i, mode, mask))
 		return 0;
 	if (S_ISDIR(mode)) {
 		if (!(mask & MAY_WRITE) && capable(CAP_DAC_READ_SEARCH))

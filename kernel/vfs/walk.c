@@ -464,7 +464,8 @@ static inline int walk_may_search(const struct walk *w)
 	if (unlikely(!S_ISDIR(READ_ONCE(i->mode))))
 		return -ENOTDIR;
 	/* Everybody may search: nearly every directory. */
-	if (likely((READ_ONCE(i->mode) & 0111) == 0111) && !i->ops->permission)
+	if (likely((READ_ONCE(i->mode) & 0111) == 0111) && !i->ops->permission &&
+	    likely(!READ_ONCE(i->acl)))
 		return 0;
 	return inode_permission(i, MAY_EXEC);
 }

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <mm/slab.h>
+#include <vfs/acl.h>
 #include <vfs/file.h>
 
 #include "internal.h"
@@ -150,7 +151,10 @@ int tmpfs_inode_new(struct super_block *sb, const struct inode *dir, u32 mode, u
 	}
 	if (dir)
 		inode_init_owner(i, dir, mode);
-	err = inode_set_kind(i, i->mode, rdev, link, link_len);
+	if (dir && !tmpfs_sb(sb)->ramfs)
+		err = tmpfs_inherit_acl(i, dir);
+	if (!err)
+		err = inode_set_kind(i, i->mode, rdev, link, link_len);
 	if (err) {
 		i->ops = NULL;
 		if (link_len)
@@ -182,7 +186,7 @@ static void evict(struct inode *i)
 	struct tmpfs_node *n = i->private;
 
 	tmpfs_xattrs_free(i);
-	tmpfs_uncharge_ispace(i->sb, INODE_COST + (n ? n->link_len : 0));
+	tmpfs_uncharge_ispace(i->sb, inode_acl_bytes(i) + INODE_COST + (n ? n->link_len : 0));
 	if (n)
 		rcu_call(&n->rcu, node_free_rcu); /* a walk may be reading the link's text */
 }

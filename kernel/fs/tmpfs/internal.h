@@ -63,3 +63,5 @@ ssize_t tmpfs_getxattr(struct dentry *d, const char *name, void *value, size_t s
 int tmpfs_setxattr(struct dentry *d, const char *name, const void *value, size_t size, int flags);
 ssize_t tmpfs_listxattr(struct dentry *d, char *list, size_t size);
 void tmpfs_xattrs_free(struct inode *i);
+/* A new inode's access control lists. 0, -ENOSPC, -ENOMEM. */
+int tmpfs_inherit_acl(struct inode *i, const struct inode *dir) __must_check;

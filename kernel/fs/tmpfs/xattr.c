@@ -6,10 +6,12 @@
 #include <lib/string.h>
 #include <linux/xattr.h>
 #include <mm/slab.h>
+#include <vfs/acl.h>
 
 #include "internal.h"
 
 #define XATTRS_MAX      128u
+#define ACL_OVERHEAD    64u /* more than a list takes beyond its entries */
 #define XATTR_BYTES_MAX (128u << 10)
 
 /* The name spaces that Linux 6.1's tmpfs has: user.* is not among them. */
@@ -21,6 +23,8 @@ static int name_check(const struct inode *i, const char *name)
 		rest = name + XATTR_SECURITY_PREFIX_LEN;
 	else if (strncmp(name, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) == 0)
 		rest = name + XATTR_TRUSTED_PREFIX_LEN;
+	else if (acl_is_name(name))
+		rest = name;
 	if (!rest || tmpfs_sb(i->sb)->ramfs)
 		return -EOPNOTSUPP;
 	return *rest ? 0 : -EINVAL;
@@ -71,6 +75,8 @@ ssize_t tmpfs_getxattr(struct dentry *d, const char *name, void *value, size_t s
 
 	if (err)
 		return err;
+	if (acl_is_name(name))
+		return acl_getxattr(i, name, value, size);
 	if (!e)
 		return -ENODATA;
 	if (!size)
@@ -132,6 +138,34 @@ static int entry_replace(struct inode *i, const char *name, const void *value, s
 	return err;
 }
 
+/* The new list is charged at its full size first; what it did not take is given back. */
+static int set_acl(struct inode *i, const char *name, const void *value, size_t size)
+{
+	u64 before = inode_acl_bytes(i), room = 2 * size + ACL_OVERHEAD;
+	int err = tmpfs_charge_ispace(i->sb, room);
+
+	if (err)
+		return err;
+	err = acl_setxattr(i, name, value, size);
+	tmpfs_uncharge_ispace(i->sb, before + room - inode_acl_bytes(i));
+	return err;
+}
+
+int tmpfs_inherit_acl(struct inode *i, const struct inode *dir)
+{
+	u64 room = 2 * inode_acl_bytes(dir);
+	int err;
+
+	if (likely(!dir->default_acl))
+		return 0;
+	err = tmpfs_charge_ispace(i->sb, room);
+	if (err)
+		return err;
+	err = inode_inherit_acl(i, dir);
+	tmpfs_uncharge_ispace(i->sb, room - inode_acl_bytes(i));
+	return err;
+}
+
 int tmpfs_setxattr(struct dentry *d, const char *name, const void *value, size_t size, int flags)
 {
 	struct inode *i = d->inode;
@@ -140,6 +174,8 @@ int tmpfs_setxattr(struct dentry *d, const char *name, const void *value, size_t
 
 	if (err)
 		return err;
+	if (acl_is_name(name))
+		return set_acl(i, name, value, size);
 	if (old && (flags & XATTR_CREATE))
 		return -EEXIST;
 	if (!old && (flags & XATTR_REPLACE))
@@ -157,10 +193,11 @@ ssize_t tmpfs_listxattr(struct dentry *d, char *list, size_t size)
 {
 	struct tmpfs_node *n = d->inode->private;
 	const struct xattr_entry *e;
-	size_t used = 0;
+	ssize_t acls = acl_listxattr(d->inode, list, size);
+	size_t used = acls < 0 ? 0 : (size_t)acls;
 
-	if (!n)
-		return 0;
+	if (!n || acls < 0)
+		return acls;
 	list_for_each(e, &n->xattrs, node) {
 		if (size && used + e->name_len + 1 > size)
 			return -ERANGE;

@@ -107,6 +107,7 @@ struct inode {
 	struct rwsem lock;              /* LOCK_RANK_INODE or _DIR */
 	struct spinlock spin;           /* LOCK_RANK_INODE_SPIN: times, small fields */
 	struct mapping mapping;
+	struct posix_acl *acl, *default_acl; /* vfs/acl.h; NULL: none. lock to change; RCU */
 	struct pipe *pipe;              /* FIFO: spin */
 	struct hlist_head watches;      /* vfs/notify.h; spin */
 	u32 notify_mask;                /* what they ask for; spin, torn-free reads */
