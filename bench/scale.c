@@ -273,10 +273,11 @@ static void rename_file(void)
 	check(!rename(name, "/tmp/scale/other") && !rename("/tmp/scale/other", name), "rename");
 }
 
-/* ---- Areas ---- */
+/* ---- Areas: every other page differs from its neighbours ---- */
 
 static void make_areas(void)
 {
+	nr /= 2;
 	areas = mmap(NULL, 2 * nr * PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	check(areas != MAP_FAILED, "mmap");

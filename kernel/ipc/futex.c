@@ -15,6 +15,7 @@
 #include <lib/log.h>
 #include <linux/futex.h>
 #include <mm/mm.h>
+#include <mm/slab.h>
 #include <signal/signal.h>
 #include <sync/wait.h>
 #include <syscall/table.h>
@@ -22,11 +23,25 @@
 #include <time/clock.h>
 #include "futex_internal.h"
 
-static struct futex_bucket buckets[1 << FUTEX_HASH_BITS];
+/* As many as there may be threads waiting, more or less: 64 KiB of buckets in 256 MiB of memory. */
+#define HASH_BITS_MIN 8
+#define HASH_BITS_MAX 14
+#define PAGES_PER_BUCKET 64
+
+static struct futex_bucket *buckets __ro_after_init;
+static unsigned int hash_bits __ro_after_init = HASH_BITS_MIN;
 
 void futex_init(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(buckets); i++) {
+	struct mem_stats st;
+
+	mem_stats(&st);
+	while (hash_bits < HASH_BITS_MAX && st.total_pages / PAGES_PER_BUCKET >> (hash_bits + 1))
+		hash_bits++;
+	buckets = kvmalloc(sizeof(*buckets) << hash_bits, GFP_KERNEL);
+	if (!buckets)
+		panic("no memory for futexes");
+	for (size_t i = 0; i < 1UL << hash_bits; i++) {
 		spin_init(&buckets[i].lock, LOCK_RANK_FUTEX);
 		list_init(&buckets[i].waiters);
 		list_init(&buckets[i].pi);
@@ -35,7 +50,7 @@ void futex_init(void)
 
 struct futex_bucket *futex_bucket_of(const struct futex_key *key)
 {
-	return &buckets[hash_u64((uptr)key->object ^ (key->offset * 31), FUTEX_HASH_BITS)];
+	return &buckets[hash_u64((uptr)key->object ^ (key->offset * 31), hash_bits)];
 }
 
 int futex_word_read_atomic(u64 addr, u32 *value)
@@ -68,7 +83,9 @@ void futex_waiter_wake(struct futex_waiter *w)
 	task_put(t);
 }
 
-static int wake_matching(struct futex_bucket *b, const struct futex_key *key, int nr, u32 bitset)
+/* end: NULL, or an entry of the list to stop at. */
+static int wake_matching(struct futex_bucket *b, const struct futex_key *key, int nr, u32 bitset,
+			 const struct futex_waiter *end)
 {
 	struct futex_waiter *w, *tmp;
 	int woken = 0;
@@ -77,7 +94,7 @@ static int wake_matching(struct futex_bucket *b, const struct futex_key *key, in
 	if (unlikely(!list_empty(&b->pi)) && futex_pi_waited_for(b, key))
 		return -EINVAL;
 	list_for_each_safe(w, tmp, &b->waiters, node) {
-		if (woken >= nr)
+		if (woken >= nr || w == end)
 			break;
 		if (!futex_key_equal(&w->key, key))
 			continue;
@@ -89,6 +106,34 @@ static int wake_matching(struct futex_bucket *b, const struct futex_key *key, in
 		woken++;
 	}
 	return woken;
+}
+
+/*
+ * Many at a time, with the lock given up after every WAKE_BATCH. Who waits again meanwhile queues
+ * behind the marker, so the call ends; only real-time threads, which go in front, may be woken twice.
+ */
+#define WAKE_BATCH 32
+
+static int wake_many(struct futex_bucket *b, const struct futex_key *key, int nr, u32 bitset)
+{
+	struct futex_waiter marker = {.task = NULL}; /* its key equals none */
+	int total = 0, woken;
+	bool end;
+
+	spin_lock(&b->lock);
+	list_add_tail(&marker.node, &b->waiters);
+	for (;;) {
+		woken = wake_matching(b, key, MIN(nr - total, WAKE_BATCH), bitset, &marker);
+		total += MAX(woken, 0);
+		end = woken < WAKE_BATCH || total == nr;
+		if (end)
+			break;
+		spin_unlock(&b->lock);
+		spin_lock(&b->lock);
+	}
+	list_del(&marker.node);
+	spin_unlock(&b->lock);
+	return total ? total : woken;
 }
 
 static long futex_wake(u64 addr, bool shared, int nr, u32 bitset)
@@ -105,9 +150,13 @@ static long futex_wake(u64 addr, bool shared, int nr, u32 bitset)
 	b = futex_bucket_of(&key);
 	/* No look at the list without the lock: a waiter that has read the word but is not queued yet
 	 * would be missed, and sleep for good. */
-	spin_lock(&b->lock);
-	woken = wake_matching(b, &key, MAX(nr, 1), bitset);
-	spin_unlock(&b->lock);
+	if (unlikely(nr > WAKE_BATCH)) {
+		woken = wake_many(b, &key, nr, bitset);
+	} else {
+		spin_lock(&b->lock);
+		woken = wake_matching(b, &key, MAX(nr, 1), bitset, NULL);
+		spin_unlock(&b->lock);
+	}
 	futex_key_put(&key);
 	return woken;
 }
@@ -392,9 +441,10 @@ static int wake_op_with_keys(const struct futex_key *key1, u64 addr2, const stru
 	if (!result) {
 		matches = word_compare(encoded, old);
 		result = matches < 0 ? matches :
-				       wake_matching(b1, key1, nr1, FUTEX_BITSET_MATCH_ANY);
+				       wake_matching(b1, key1, nr1, FUTEX_BITSET_MATCH_ANY,
+						     NULL);
 		if (result >= 0 && matches > 0) {
-			int more = wake_matching(b2, key2, nr2, FUTEX_BITSET_MATCH_ANY);
+			int more = wake_matching(b2, key2, nr2, FUTEX_BITSET_MATCH_ANY, NULL);
 
 			result = more < 0 ? more : result + more;
 		}

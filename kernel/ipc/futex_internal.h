@@ -6,8 +6,6 @@
 #include <sync/spinlock.h>
 #include "futex_key.h"
 
-#define FUTEX_HASH_BITS 8
-
 struct pi_wait;
 
 struct futex_bucket {

@@ -5,8 +5,9 @@
  *   (1) a red node has no red child;
  *   (2) every path from a node down to NULL passes the same number of black nodes.
  * Augmentation: a rotation keeps the set of nodes below the rotated pair, so only the pair's own
- * summaries change; a link or unlink changes every ancestor's, and is propagated to the root before
- * rebalancing starts.
+ * summaries change; a link or unlink may change every ancestor's, and is propagated before rebalancing
+ * starts. An ancestor's summary depends on its child's only, so after a link the first one that does
+ * not change ends it.
  */
 #include <lib/rbtree.h>
 
@@ -71,8 +72,8 @@ static void rotate(struct rb_root *root, struct rb_node *node, bool left, rb_upd
 
 void rb_propagate(struct rb_node *node, rb_update_fn update)
 {
-	for (; node; node = rb_parent(node))
-		update(node);
+	while (node && update(node))
+		node = rb_parent(node);
 }
 
 /* node is red; repairs (1) between it and its parent. */
@@ -106,8 +107,10 @@ static void insert_fixup(struct rb_root *root, struct rb_node *node, rb_update_f
 
 static __noinline void insert_below(struct rb_root *root, struct rb_node *node, rb_update_fn update)
 {
-	if (update)
-		rb_propagate(node, update);
+	if (update) {
+		update(node);
+		rb_propagate(rb_parent(node), update);
+	}
 	insert_fixup(root, node, update);
 }
 
@@ -207,8 +210,9 @@ static __noinline void erase_among(struct rb_root *root, struct rb_node *node, r
 		if (child)
 			set_parent(child, parent);
 	}
-	if (update)
-		rb_propagate(parent, update);
+	/* All the way: a node that has taken node's place carries the summary of its old one. */
+	for (struct rb_node *n = update ? parent : NULL; n; n = rb_parent(n))
+		update(n);
 	if (removed_black)
 		erase_fixup(root, child, parent, update);
 }

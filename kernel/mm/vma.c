@@ -31,12 +31,13 @@ static u64 subtree_gap(const struct rb_node *n)
 	return n ? container_of(n, struct vma, node)->max_gap : 0;
 }
 
-static void vma_update(struct rb_node *n)
+static bool vma_update(struct rb_node *n)
 {
 	struct vma *v = vma_of(n);
-	u64 gap = MAX(v->gap, subtree_gap(n->left));
+	u64 gap = MAX(v->gap, subtree_gap(n->left)), before = v->max_gap;
 
 	v->max_gap = MAX(gap, subtree_gap(n->right));
+	return v->max_gap != before;
 }
 
 struct vma *vma_next(const struct vma *v)

@@ -39,12 +39,14 @@ static u64 subtree_gap(struct rb_node *n)
 	return n ? area_of(n)->max_gap : 0;
 }
 
-static void area_update(struct rb_node *n)
+static bool area_update(struct rb_node *n)
 {
 	struct area *a = area_of(n);
+	uptr before = a->max_gap;
 
 	a->max_gap = MAX(a->gap, subtree_gap(n->left));
 	a->max_gap = MAX(a->max_gap, subtree_gap(n->right));
+	return a->max_gap != before;
 }
 
 static uptr end_of_previous(struct area *a)

@@ -104,16 +104,17 @@ static u64 average(const struct fair_queue *f)
 	return f->base + (u64)(sum / weight);
 }
 
-static void update_min(struct rb_node *n)
+static bool update_min(struct rb_node *n)
 {
 	struct sched_entity *se = entity(n);
-	u64 min = se->vruntime;
+	u64 min = se->vruntime, was = se->min_vruntime;
 
 	if (n->left && before(entity(n->left)->min_vruntime, min))
 		min = entity(n->left)->min_vruntime;
 	if (n->right && before(entity(n->right)->min_vruntime, min))
 		min = entity(n->right)->min_vruntime;
 	se->min_vruntime = min;
+	return min != was;
 }
 
 static void tree_insert(struct fair_queue *f, struct sched_entity *se)

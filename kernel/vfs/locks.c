@@ -61,16 +61,17 @@ static struct record_lock *record_of(struct rb_node *n)
 	return rb_entry_or_null(n, struct record_lock, node);
 }
 
-static void update_max_end(struct rb_node *n)
+static bool update_max_end(struct rb_node *n)
 {
 	struct record_lock *r = record_of(n), *child;
-	u64 max = r->end;
+	u64 max = r->end, before = r->max_end;
 
 	if ((child = record_of(n->left)))
 		max = MAX(max, child->max_end);
 	if ((child = record_of(n->right)))
 		max = MAX(max, child->max_end);
 	r->max_end = max;
+	return max != before;
 }
 
 static void tree_insert(struct file_locks *l, struct record_lock *r)

@@ -21,9 +21,12 @@ static u64 sum_of(struct rb_node *n)
 	return n ? item_of(n)->sum : 0;
 }
 
-static void update(struct rb_node *n)
+static bool update(struct rb_node *n)
 {
+	u64 before = item_of(n)->sum;
+
 	item_of(n)->sum = item_of(n)->key + sum_of(n->left) + sum_of(n->right);
+	return item_of(n)->sum != before;
 }
 
 static void insert(struct rb_root *root, struct item *it)

@@ -17,7 +17,7 @@ struct rb_root {
 	struct rb_node *node;
 };
 
-typedef void (*rb_update_fn)(struct rb_node *node);
+typedef bool (*rb_update_fn)(struct rb_node *node); /* has it changed? */
 
 /* Links node at *link under parent (NULL for the root) and rebalances; update may be NULL. */
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
@@ -25,7 +25,8 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update);
 /* Puts `new` exactly where `old` stands: same key, same summary. */
 void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *new);
-/* Re-runs update from node up to the root, after the node's own value changed. */
+/* Re-runs update from node towards the root, as far as summaries change, after the node's own value
+ * changed. */
 void rb_propagate(struct rb_node *node, rb_update_fn update);
 
 struct rb_node *rb_first(const struct rb_root *root);
