@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -273,6 +275,61 @@ static void rename_file(void)
 	check(!rename(name, "/tmp/scale/other") && !rename("/tmp/scale/other", name), "rename");
 }
 
+/* ---- Descriptors in an epoll, none of them ready but the one that was written to ---- */
+
+static int epoll_fd, *fds_watched;
+
+static void make_descriptors(void)
+{
+	struct rlimit lim = { 300000, 300000 };
+
+	check(!setrlimit(RLIMIT_NOFILE, &lim), "setrlimit");
+	epoll_fd = epoll_create1(0);
+	fds_watched = calloc(nr, sizeof(*fds_watched));
+	check(epoll_fd >= 0 && fds_watched, "epoll_create1");
+	for (long i = 0; i < nr; i++) {
+		struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = i };
+
+		fds_watched[i] = eventfd(0, EFD_NONBLOCK);
+		check(fds_watched[i] >= 0, "eventfd");
+		check(!epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fds_watched[i], &ev), "epoll_ctl");
+	}
+}
+
+static void end_descriptors(void)
+{
+	for (long i = 0; i < nr; i++)
+		close(fds_watched[i]);
+	close(epoll_fd);
+}
+
+static void ready_and_wait(void)
+{
+	uint64_t one = 1;
+	struct epoll_event ev;
+	uint32_t i = pick(nr);
+
+	check(write(fds_watched[i], &one, 8) == 8, "write");
+	check(epoll_wait(epoll_fd, &ev, 1, -1) == 1 && ev.data.u64 == i, "epoll_wait");
+	check(read(fds_watched[i], &one, 8) == 8, "read");
+}
+
+static void remove_and_add(void)
+{
+	uint32_t i = pick(nr);
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.u64 = i };
+
+	check(!epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fds_watched[i], NULL) &&
+	      !epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fds_watched[i], &ev), "epoll_ctl");
+}
+
+static void open_close_descriptor(void)
+{
+	int fd = eventfd(0, 0);
+
+	check(fd >= 0 && !close(fd), "eventfd");
+}
+
 /* ---- Areas: every other page differs from its neighbours ---- */
 
 static void make_areas(void)
@@ -329,6 +386,9 @@ static const struct set {
 	  { { "stat", stat_file, 1000, 1 }, { "stat-missing", missing_file, 500, 1 },
 	    { "open-close", open_close_file, 500, 1 }, { "create-unlink", create_unlink, 200, 1 },
 	    { "rename-twice", rename_file, 200, 1 } } },
+	{ "100000-descriptors", 100, 100000, make_descriptors, end_descriptors,
+	  { { "ready-and-wait", ready_and_wait, 500, 1 }, { "remove-and-add", remove_and_add, 500, 1 },
+	    { "open-close", open_close_descriptor, 500, 1 } } },
 	{ "60000-areas", 60, 60000, make_areas, end_areas,
 	  { { "mmap-munmap", mmap_munmap, 500, 1 }, { "fault-and-drop", touch, 500, 1 },
 	    { "split-and-join", split_and_join, 500, 1 } } },

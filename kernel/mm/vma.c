@@ -90,14 +90,27 @@ static u64 start_with_guard(const struct vma *v)
 	return v->start > STACK_GUARD_GAP ? v->start - STACK_GUARD_GAP : 0;
 }
 
-static void refresh_gap(struct vma *v)
+static u64 gap_above(const struct vma *prev, const struct vma *v)
 {
-	const struct vma *prev = vma_prev(v);
 	u64 below = prev ? prev->end : 0;
 	u64 top = start_with_guard(v);
 
-	v->gap = top > below ? top - below : 0;
+	return top > below ? top - below : 0;
+}
+
+static void refresh_gap_above(const struct vma *prev, struct vma *v)
+{
+	u64 gap = gap_above(prev, v);
+
+	if (gap == v->gap)
+		return;
+	v->gap = gap;
 	rb_propagate(&v->node, vma_update);
+}
+
+static void refresh_gap(struct vma *v)
+{
+	refresh_gap_above(vma_prev(v), v);
 }
 
 struct mapping *vma_mapping(const struct vma *v)
@@ -171,19 +184,23 @@ void vma_free(struct vma *v)
 static void tree_link(struct mm *mm, struct vma *v)
 {
 	struct rb_node **link = &mm->vmas.node, *parent = NULL;
-	struct vma *next;
+	struct vma *prev = NULL, *next = NULL;
 
 	while (*link) {
 		parent = *link;
-		link = v->start < vma_of(parent)->start ? &parent->left : &parent->right;
+		if (v->start < vma_of(parent)->start) {
+			next = vma_of(parent);
+			link = &parent->left;
+		} else {
+			prev = vma_of(parent);
+			link = &parent->right;
+		}
 	}
-	v->gap = v->max_gap = 0;
+	v->gap = gap_above(prev, v);
 	rb_insert(&mm->vmas, &v->node, parent, link, vma_update);
 	mm->nr_vmas++;
-	refresh_gap(v);
-	next = vma_next(v);
 	if (next)
-		refresh_gap(next);
+		refresh_gap_above(v, next);
 }
 
 void vma_link(struct mm *mm, struct vma *v)
@@ -231,7 +248,7 @@ void vma_set_bounds(struct vma *v, u64 start, u64 end)
 	refresh_gap(v);
 	next = vma_next(v);
 	if (next)
-		refresh_gap(next);
+		refresh_gap_above(v, next);
 }
 
 struct vma *vma_split(struct vma *v, u64 addr)
