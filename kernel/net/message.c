@@ -36,7 +36,7 @@ long sys_sendto(int fd, struct user_bytes buf, u64 len, u32 flags, struct user_b
 		ret = address_get(&name, addr, (s32)addrlen);
 		if (ret)
 			goto out;
-		m.name = &name;
+		m.name = addrlen ? &name : NULL;
 		m.name_len = addrlen;
 	}
 	m.flags = (flags & ~INTERNAL_FLAGS) | wait_flag(s);

@@ -114,12 +114,33 @@ static u32 socket_poll(struct file *f, struct poll_table *pt)
 	return s->ops->poll(s, f, pt);
 }
 
+static int socket_async(struct file *f, int fd, bool on)
+{
+	struct socket *s = f->private;
+
+	return async_list_set(&s->async, f, fd, on);
+}
+
+/* BSD's names for F_SETOWN and F_GETOWN. */
+static long owner_ioctl(struct file *f, u32 cmd, struct user_int arg)
+{
+	int value;
+
+	if (cmd == FIOGETOWN || cmd == SIOCGPGRP) {
+		value = file_get_owner_number(f);
+		return user_write(arg, &value);
+	}
+	return user_read(&value, arg) ? -EFAULT : file_set_owner_number(f, value);
+}
+
 static long socket_ioctl(struct file *f, unsigned int cmd, u64 arg)
 {
 	struct socket *s = f->private;
 
-	long ret = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+	if (cmd >= FIOSETOWN && cmd <= SIOCGPGRP)
+		return owner_ioctl(f, cmd, user_handle(int, arg));
 
+	long ret = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 	return ret == -ENOTTY ? net_device_ioctl(cmd, arg) : ret;
 }
 
@@ -144,6 +165,7 @@ static const struct file_ops socket_fops = {
 	.read = socket_read,
 	.write = socket_write,
 	.poll = socket_poll,
+	.async = socket_async,
 	.ioctl = socket_ioctl,
 	.flush = socket_flush,
 	.release = socket_release,

@@ -175,7 +175,7 @@ static long set_lock(struct file *f, int fd, struct user_flock arg, bool ofd, bo
 }
 
 /* The old form: a negative number is a process group. */
-static long set_owner_number(struct file *f, s32 who)
+long file_set_owner_number(struct file *f, s32 who)
 {
 	if (who == INT_MIN)
 		return -EINVAL;
@@ -195,7 +195,7 @@ static long set_owner_ex(struct file *f, struct user_owner_ex arg)
 	return file_set_owner(f, owner.pid, (u32)owner.type);
 }
 
-static long get_owner_number(struct file *f)
+s32 file_get_owner_number(struct file *f)
 {
 	struct f_owner_ex owner;
 
@@ -245,9 +245,9 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_OFD_SETLKW:
 		return set_lock(f, fd, (struct user_flock){.uaddr = arg}, true, cmd == F_OFD_SETLKW);
 	case F_GETOWN:
-		return get_owner_number(f);
+		return file_get_owner_number(f);
 	case F_SETOWN:
-		return set_owner_number(f, (s32)arg);
+		return file_set_owner_number(f, (s32)arg);
 	case F_GETOWN_EX:
 		return get_owner_ex(f, (struct user_owner_ex){.uaddr = arg});
 	case F_SETOWN_EX:

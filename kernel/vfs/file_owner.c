@@ -234,12 +234,13 @@ static bool may_signal(const struct file_owner *o, struct task *t)
 struct io_signal {
 	struct file_owner owner; /* a copy with a reference */
 	int fd, reason;
+	bool urgent; /* SIGURG, whatever was chosen */
 };
 
 /* To one thread, or (t NULL) to the process. tasklist_lock held. */
 static void send_one(const struct io_signal *s, struct process *p, struct task *t)
 {
-	int sig = s->owner.sig;
+	int sig = s->urgent ? 0 : s->owner.sig, plain = s->urgent ? SIGURG : SIGIO;
 	siginfo_t info;
 
 	if (!may_signal(&s->owner, t ? t : p->leader))
@@ -253,11 +254,11 @@ static void send_one(const struct io_signal *s, struct process *p, struct task *
 			return;
 	}
 	/* No signal chosen, or its queue is full. */
-	siginfo_kernel(&info, SIGIO);
+	siginfo_kernel(&info, plain);
 	if (t)
-		signal_send_task(t, SIGIO, &info);
+		signal_send_task(t, plain, &info);
 	else
-		signal_send_process(p, SIGIO, &info);
+		signal_send_process(p, plain, &info);
 }
 
 static void send_all(const struct io_signal *s)
@@ -280,18 +281,32 @@ static void send_all(const struct io_signal *s)
 	spin_unlock_irqrestore(&tasklist_lock, flags);
 }
 
+/* False: there is no owner. */
+static bool signal_owner(struct file *f, struct io_signal *s)
+{
+	spin_lock(&f->spin);
+	if (f->owner && f->owner->pid) {
+		s->owner = *f->owner;
+		pid_get(s->owner.pid);
+	}
+	spin_unlock(&f->spin);
+	if (!s->owner.pid)
+		return false;
+	send_all(s);
+	pid_put(s->owner.pid);
+	return true;
+}
+
 void file_signal(struct file *f, int fd, int reason)
 {
 	struct io_signal s = {.fd = fd, .reason = reason};
 
-	spin_lock(&f->spin);
-	if (f->owner && f->owner->pid) {
-		s.owner = *f->owner;
-		pid_get(s.owner.pid);
-	}
-	spin_unlock(&f->spin);
-	if (!s.owner.pid)
-		return;
-	send_all(&s);
-	pid_put(s.owner.pid);
+	signal_owner(f, &s);
+}
+
+bool file_signal_urgent(struct file *f)
+{
+	struct io_signal s = {.urgent = true};
+
+	return signal_owner(f, &s);
 }

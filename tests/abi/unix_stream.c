@@ -1,6 +1,8 @@
 /* AF_UNIX byte streams: connections, ends, flags of receives, readiness, urgent data. */
 #include "sockets.h"
 
+#include <sys/epoll.h>
+
 static int fd[2];
 
 /* Fill until EAGAIN; the bytes. */
@@ -29,6 +31,7 @@ TEST(bytes_are_a_stream)
 	CHECK_EQ(write(fd[1], "back", 4), 4);
 	CHECK_EQ(recv(fd[0], buf, 16, 0), 4);
 	CHECK_EQ(write(fd[0], "", 0), 0);
+	CHECK_EQ(sendto(fd[0], "", 0, 0, (struct sockaddr *)buf, 0), 0); /* no address after all */
 	CHECK_ERR(recv(fd[1], buf, 16, MSG_DONTWAIT), EAGAIN);
 	CHECK_EQ(read(fd[1], buf, 0), 0);
 	CHECK_ERR(recv(fd[1], buf, 0, MSG_DONTWAIT), EAGAIN);
@@ -557,4 +560,125 @@ TEST(receives_do_not_report_a_stream_source_without_a_name)
 	CHECK_EQ(write(fd[0], "x", 1), 1);
 	CHECK_EQ(recvfrom(fd[1], buf, 4, 0, (void *)&a, &len), 1);
 	CHECK_EQ(len, 0);
+}
+
+/* ---- Signals and epoll ---- */
+
+static bool take_signal(int sig, siginfo_t *info, int ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+	sigset_t s;
+
+	sigemptyset(&s);
+	sigaddset(&s, sig);
+	return sigtimedwait(&s, info, &t) == sig;
+}
+
+static void block_signal(int sig)
+{
+	sigset_t s;
+
+	sigemptyset(&s);
+	sigaddset(&s, sig);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &s, NULL));
+}
+
+TEST(sigio_tells_of_data_and_ends)
+{
+	int one = 1, rt = SIGRTMIN + 2, pid = getpid(), got = 0;
+	static char buf[65536];
+	siginfo_t info;
+
+	block_signal(rt);
+	make_pair(SOCK_STREAM, fd);
+	CHECK_OK(ioctl(fd[0], 0x8901 /* FIOSETOWN */, &pid));
+	CHECK_OK(ioctl(fd[0], 0x8904 /* SIOCGPGRP */, &got));
+	CHECK_EQ(got, pid);
+	CHECK_EQ(fcntl(fd[0], F_GETOWN), pid);
+	CHECK_OK(fcntl(fd[0], 10 /* F_SETSIG */, rt));
+	CHECK_OK(ioctl(fd[0], FIOASYNC, &one));
+	CHECK(fcntl(fd[0], F_GETFL) & O_ASYNC);
+	CHECK(!take_signal(rt, &info, 20));
+	CHECK_EQ(write(fd[1], "x", 1), 1);
+	CHECK(take_signal(rt, &info, 1000));
+	CHECK_EQ(info.si_code, POLL_IN);
+	CHECK_EQ(info.si_fd, fd[0]);
+	while (send(fd[0], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	CHECK(!take_signal(rt, &info, 20));
+	while (recv(fd[1], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	CHECK(take_signal(rt, &info, 1000));
+	CHECK_EQ(info.si_code, POLL_OUT);
+	close(fd[1]);
+	CHECK(take_signal(rt, &info, 1000));
+	while (info.si_code != POLL_HUP)
+		CHECK(take_signal(rt, &info, 1000));
+}
+
+TEST(sigurg_for_the_urgent_byte)
+{
+	siginfo_t info;
+
+	block_signal(SIGURG);
+	make_pair(SOCK_STREAM, fd);
+	CHECK_EQ(send(fd[1], "x", 1, MSG_OOB), 1);
+	CHECK(!take_signal(SIGURG, &info, 20));
+	CHECK_OK(fcntl(fd[0], F_SETOWN, getpid()));
+	CHECK_EQ(send(fd[1], "y", 1, MSG_OOB), 1);
+	CHECK(take_signal(SIGURG, &info, 1000));
+}
+
+static int wait_epoll(int ep, int ms)
+{
+	struct epoll_event e = { 0 };
+
+	return CHECK_OK(epoll_wait(ep, &e, 1, ms)) ? (int)e.events : 0;
+}
+
+TEST(edges_for_epoll)
+{
+	static char buf[65536];
+	int ep = (int)CHECK_OK(epoll_create1(0));
+	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
+
+	make_pair(SOCK_STREAM, fd);
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, fd[0], &e));
+	CHECK_EQ(wait_epoll(ep, 0), EPOLLOUT);
+	CHECK_EQ(wait_epoll(ep, 0), 0);
+	CHECK_EQ(write(fd[1], "a", 1), 1);
+	CHECK_EQ(wait_epoll(ep, 0), EPOLLIN | EPOLLOUT);
+	CHECK_EQ(wait_epoll(ep, 0), 0);
+	CHECK_EQ(write(fd[1], "b", 1), 1); /* a new edge, though there was something to read */
+	CHECK_EQ(wait_epoll(ep, 0), EPOLLIN | EPOLLOUT);
+	CHECK_EQ(read(fd[0], buf, 9), 2);
+	CHECK_EQ(wait_epoll(ep, 0), 0);
+	while (send(fd[0], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	CHECK_EQ(wait_epoll(ep, 0), 0);
+	while (recv(fd[1], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	CHECK_EQ(wait_epoll(ep, 0), EPOLLOUT);
+	CHECK_OK(shutdown(fd[1], SHUT_WR));
+	CHECK_EQ(wait_epoll(ep, 0), EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+	close(fd[1]);
+	CHECK_EQ(wait_epoll(ep, 0), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
+}
+
+TEST(epoll_sees_connections)
+{
+	int ep = (int)CHECK_OK(epoll_create1(0)), l = unix_listener(SOCK_STREAM, "@epoll", 5);
+	struct epoll_event e = { .events = EPOLLIN };
+	int c = unix_socket(SOCK_STREAM);
+
+	CHECK_OK(epoll_ctl(ep, EPOLL_CTL_ADD, l, &e));
+	CHECK_EQ(wait_epoll(ep, 0), 0);
+	IN_CHILD {
+		sleep_ms(100);
+		CHECK_OK(unix_connect(c, "@epoll"));
+	} else {
+		CHECK_EQ(wait_epoll(ep, 5000), EPOLLIN);
+	}
+	CHECK_OK(accept(l, NULL, NULL));
+	CHECK_EQ(wait_epoll(ep, 0), 0);
 }

@@ -94,6 +94,7 @@ static __noinline int wait_for_room(struct unix_sock *u, bool may_wait)
 			return -EPIPE;
 		if (has_room(u))
 			return 0;
+		unix_no_space(u);
 		if (!deadline)
 			return -EAGAIN;
 		err = wait_event_deadline(&u->s.write_wait, has_room(u) || send_ends(u), deadline);
@@ -134,6 +135,10 @@ void unix_write_space(struct socket *s)
 
 	if (wait_queue_active(&u->s.write_wait) && unix_writable(u))
 		wake_up_events(&u->s.write_wait, 1, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+	if (unlikely(socket_flag(s, SOCKET_NOSPACE)) && unix_writable(u)) {
+		__atomic_fetch_and(&s->flags, ~SOCKET_NOSPACE, __ATOMIC_SEQ_CST);
+		async_notify(&s->async, POLL_OUT);
+	}
 }
 
 void unix_uncharge(struct unix_sock *u, u32 n)

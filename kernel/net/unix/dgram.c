@@ -503,7 +503,7 @@ ssize_t unix_dgram_receive(struct socket *s, struct msg *m) NO_THREAD_SAFETY
 	n = copy_message(u, m, msg, skip, &scm);
 	if (peek) {
 		mutex_unlock(&u->read_lock);
-		unix_data_ready(u); /* it is still there for the next one who waits */
+		wake_up_poll(&u->s.read_wait, EPOLLIN | EPOLLRDNORM); /* still there for the next who waits */
 	} else {
 		unix_msg_free(msg);
 	}

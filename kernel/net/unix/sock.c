@@ -91,6 +91,7 @@ void unix_unlock_pair(struct unix_sock *a, struct unix_sock *b) NO_THREAD_SAFETY
 void unix_data_ready(struct unix_sock *u)
 {
 	wake_up_poll(&u->s.read_wait, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLPRI);
+	async_notify(&u->s.async, POLL_IN);
 }
 
 void unix_state_changed(struct unix_sock *u)
@@ -123,6 +124,8 @@ static u32 stream_poll(struct socket *s, struct file *f, struct poll_table *pt)
 		events |= EPOLLPRI;
 	if (unix_writable(u))
 		events |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+	else
+		unix_no_space(u);
 	return events;
 }
 
@@ -236,6 +239,10 @@ int unix_shutdown(struct socket *s, int how)
 	WRITE_ONCE(peer->s.shutdown, peer->s.shutdown | peer_mode);
 	spin_unlock(&peer->s.lock);
 	unix_state_changed(peer);
+	if (peer_mode == SHUTDOWN_MASK)
+		async_notify(&peer->s.async, POLL_HUP);
+	else if (peer_mode & RCV_SHUTDOWN)
+		async_notify(&peer->s.async, POLL_IN);
 	unix_put(peer);
 	return 0;
 }
@@ -250,6 +257,7 @@ static void leave_peer(struct unix_sock *u, struct unix_sock *peer, bool reset)
 			WRITE_ONCE(peer->s.error, ECONNRESET);
 		spin_unlock(&peer->s.lock);
 		unix_state_changed(peer);
+		async_notify(&peer->s.async, POLL_HUP);
 	}
 	unix_leave_relays(u, peer);
 	unix_put(peer);

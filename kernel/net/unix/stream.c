@@ -31,6 +31,23 @@ static int broken_pipe(const struct msg *m, ssize_t sent)
 	return -EPIPE;
 }
 
+/* SIGURG for whom F_SETOWN named at the other end. */
+static void signal_urgent(struct unix_sock *peer)
+{
+	struct file *f;
+
+	rcu_read_lock();
+	f = rcu_dereference(peer->s.file);
+	if (f && !ref_get_unless_zero(&f->ref))
+		f = NULL;
+	rcu_read_unlock();
+	if (!f)
+		return;
+	if (file_signal_urgent(f))
+		async_notify(&peer->s.async, POLL_PRI);
+	file_put(f);
+}
+
 /* Appends to the peer's queue, which consumes the message; false: nobody reads there. */
 static bool append(struct unix_sock *u, struct unix_sock *peer, struct unix_msg *msg, bool urgent)
 {
@@ -47,6 +64,8 @@ static bool append(struct unix_sock *u, struct unix_sock *peer, struct unix_msg 
 		peer->oob = msg;
 	spin_unlock(&peer->s.lock);
 	unix_data_ready(peer);
+	if (unlikely(urgent))
+		signal_urgent(peer);
 	return true;
 }
 

@@ -146,6 +146,12 @@ static inline bool unix_writable(const struct unix_sock *u)
 	return READ_ONCE(u->state) != UNIX_LISTENING &&
 	       (u64)unix_wmem(u) * 4 <= (u64)READ_ONCE(u->s.sndbuf);
 }
+/* Somebody wanted to send and could not. */
+static inline void unix_no_space(struct unix_sock *u)
+{
+	if (!socket_flag(&u->s, SOCKET_NOSPACE))
+		__atomic_fetch_or(&u->s.flags, SOCKET_NOSPACE, __ATOMIC_SEQ_CST);
+}
 /* A message has come. */
 void unix_data_ready(struct unix_sock *u);
 

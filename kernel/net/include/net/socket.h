@@ -8,6 +8,7 @@
 
 #include <net/abi.h>
 #include <task/cred.h>
+#include <vfs/async.h>
 #include <vfs/file.h>
 #include <vfs/poll.h>
 
@@ -78,6 +79,7 @@ struct socket_ops {
 #define SOCKET_TIMESTAMP BIT(9)
 #define SOCKET_LISTENING BIT(10)
 #define SOCKET_PASSSEC   BIT(11)
+#define SOCKET_NOSPACE   BIT(12) /* somebody found no room: SIGIO when there is some */
 
 struct socket {
 	const struct socket_ops *ops;  /* const */
@@ -91,6 +93,7 @@ struct socket {
 	s32 peek_off;                  /* torn-free; -1: off */
 	u64 sndtimeo_ns, rcvtimeo_ns;  /* torn-free; U64_MAX: none, 0: never wait */
 	struct wait_queue read_wait, write_wait;
+	struct async_list async;       /* who wants SIGIO */
 	struct file *file;             /* set once; NULL: not yet accepted, or released. RCU */
 	s32 peer_pid;                  /* lock; who made the other end */
 	const struct cred *peer_cred;  /* lock: reference, or NULL */

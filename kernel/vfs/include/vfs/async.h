@@ -39,7 +39,12 @@ void file_owner_clear(struct file *f);
 /* A file that nobody uses any more; any context. */
 void file_owner_free(struct file *f);
 
-/* fcntl's commands. */
+/* SIGURG to f's owner; false: nobody is set. Same context. */
+bool file_signal_urgent(struct file *f);
+
+/* fcntl's commands. A number below 0 names a process group. */
+long file_set_owner_number(struct file *f, s32 number);
+s32 file_get_owner_number(struct file *f);
 long file_set_owner(struct file *f, s32 pid, u32 type);
 void file_get_owner(struct file *f, struct f_owner_ex *out);
 long file_set_signal(struct file *f, u64 sig);
