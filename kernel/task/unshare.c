@@ -66,6 +66,16 @@ static int unshare_check(u64 flags)
 	return 0;
 }
 
+/* A descriptor of a namespace cannot be had; a pidfd names a process that has only the same ones. */
+long sys_setns(int fd, int type)
+{
+	struct fd f = fd_get(fd);
+	int err = f.file ? -EINVAL : -EBADF;
+
+	fd_put(f);
+	return err;
+}
+
 long sys_unshare(u64 flags)
 {
 	int err = unshare_check(flags);

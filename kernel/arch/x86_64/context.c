@@ -17,7 +17,10 @@
 #include <x86/fpu.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
+#include <x86/io_ports.h>
 #include <x86/msr.h>
+
+#define NR_XSTATE_COMPONENTS 19 /* that Linux 6.1 knows */
 
 /* switch.S: saves the callee-saved registers and the stack pointer, loads the other's. */
 struct task *switch_stacks(u64 *save_sp, u64 load_sp, struct task *prev);
@@ -130,6 +133,8 @@ struct task *arch_switch(struct task *prev, struct task *next)
 		segments_load(this_cpu_read(user_selectors), &next->arch);
 		fpu_restore(next->arch.fpu);
 	}
+	if (unlikely(prev->arch.has_ports | next->arch.has_ports))
+		io_ports_switch(next);
 	this_cpu_write(current_task, next);
 	gate_set_stack(next->kernel_stack + KERNEL_STACK_SIZE);
 	return switch_stacks(&prev->arch.sp, next->arch.sp, prev);
@@ -155,6 +160,7 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
 	segments_save(&child->arch);
 	memcpy(child->arch.fpu, current->arch.fpu, arch_fpu_size);
 	preempt_enable();
+	io_ports_fork(child);
 	if (set_tls)
 		child->arch.fs_base = tls;
 	*regs = *task_regs(current);
@@ -174,6 +180,7 @@ int arch_task_kernel(struct task *t, void (*fn)(void *), void *arg)
 
 void arch_task_free(struct task *t)
 {
+	io_ports_free(t);
 	fpu_free(t->arch.fpu);
 	t->arch.fpu = NULL;
 }
@@ -234,6 +241,18 @@ long arch_prctl(int code, u64 addr)
 		v = code == ARCH_GET_FS ? fs_base_read() : user_gs_base_read();
 		preempt_enable();
 		return user_write(((struct user_u64){.uaddr = addr}), &v);
+	case ARCH_GET_CPUID:
+		return 1; /* CPUID works */
+	case ARCH_SET_CPUID:
+		return -ENODEV; /* and cannot be made to fault */
+	case ARCH_GET_XCOMP_SUPP:
+	case ARCH_GET_XCOMP_PERM:
+	case ARCH_GET_XCOMP_GUEST_PERM:
+		return user_write(((struct user_u64){.uaddr = addr}), &fpu_features);
+	case ARCH_REQ_XCOMP_PERM:
+	case ARCH_REQ_XCOMP_GUEST_PERM:
+		/* Nothing that is offered has to be asked for. */
+		return addr < NR_XSTATE_COMPONENTS ? -EOPNOTSUPP : -EINVAL;
 	default:
 		return -EINVAL;
 	}

@@ -67,7 +67,8 @@ void gdt_cpu_init(u32 cpu, const uptr ist_tops[NR_IST])
 		*(uptr *)(ist_tops[i] - IST_TOP_RESERVED) = percpu_offset[cpu];
 		tss->ist[i] = ist_tops[i] - IST_TOP_RESERVED;
 	}
-	tss->io_bitmap = sizeof(struct tss);
+	tss->io_bitmap = TSS_IO_CLOSED;
+	tss->bitmap_end = 0xff;
 	set_tss_descriptor(gdt, (uptr)tss);
 	/* For user mode's getcpu, in two ways. */
 	gdt[CPU_NUMBER_SEL / 8] = cpu_number_descriptor(cpu);

@@ -20,6 +20,7 @@
 #include <x86/cpu_init.h>
 #include <x86/cpuid.h>
 #include <x86/fpu.h>
+#include <x86/io_ports.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
 #include <x86/vectors.h>
@@ -283,7 +284,7 @@ void trap_from_user(struct regs *regs, u32 vector)
 		user_debug_trap(regs, detail);
 	else if (vector == VEC_MF || vector == VEC_XM)
 		user_fpu_fault(regs, vector);
-	else
+	else if (vector != VEC_GP || !io_ports_skip_cli(regs))
 		user_trap(regs, vector, error == (u64)-1 ? 0 : error);
 	arch_irq_disable();
 }

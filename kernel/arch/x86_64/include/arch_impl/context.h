@@ -13,5 +13,8 @@ struct arch_task {
 	u16 fs_sel, gs_sel, ds_sel, es_sel;
 	u32 trap_nr;             /* last fault, as signal frames show it */
 	u64 error_code, cr2;
+	bool has_ports;          /* some port is open to it: io_bitmap or iopl 3 */
+	u8 iopl;                 /* as iopl(2) set it; own */
+	struct io_bitmap *io_bitmap; /* reference; NULL: none; own */
 	struct xsave_area *fpu;  /* 64-byte aligned; NULL: kernel thread */
 };

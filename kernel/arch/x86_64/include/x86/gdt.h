@@ -19,6 +19,8 @@
 #define IST_DEBUG         4 /* MOV SS delays a #DB past SYSCALL, onto the user's stack */
 #define NR_IST            4
 
+#define IO_PORTS 65536
+
 /* Offset of rsp0 in struct tss, for the gate. */
 #define TSS_RSP0 4
 
@@ -32,11 +34,15 @@ struct tss {
 	u64 ist[7];
 	u64 reserved2;
 	u16 reserved3;
-	u16 io_bitmap; /* beyond the limit: no port is open to user mode */
+	u16 io_bitmap; /* offset; TSS_IO_CLOSED: no port is open to user mode */
+	u8 bitmap[IO_PORTS / 8]; /* of the last thread with ports on this CPU; set bit: denied */
+	u8 bitmap_end; /* the CPU reads two bytes at a time: all ones */
 } __packed;
+/* Beyond the limit. */
+#define TSS_IO_CLOSED ((u16)sizeof(struct tss))
 
 static_assert(offsetof(struct tss, rsp) == TSS_RSP0, "the gate reads rsp0");
-static_assert(sizeof(struct tss) == 104, "hardware layout");
+static_assert(offsetof(struct tss, bitmap) == 104, "hardware layout");
 
 DECLARE_PER_CPU(struct tss, cpu_tss);
 DECLARE_PER_CPU(u64[GDT_ENTRIES], cpu_gdt);
