@@ -27,8 +27,8 @@
 
 #define VPORT_MAJOR  243
 #define MAX_PORTS    16
-#define RX_BUFFERS   8
-#define RX_ORDER     2
+#define RX_BUFFERS   32 /* how far the host gets ahead of a reader */
+#define RX_ORDER     0  /* QEMU fills 4 KiB at a time, whatever fits */
 #define RX_SIZE      (PAGE_SIZE << RX_ORDER)
 #define TX_ORDER     4
 #define TX_SIZE      (PAGE_SIZE << TX_ORDER)
@@ -253,6 +253,8 @@ static void rx_interrupt(struct virtqueue *vq)
 	u64 flags = spin_lock_irqsave(&p->lock);
 
 	rx_collect(p);
+	if (p->first && !p->is_console)
+		virtqueue_disable_interrupt(p->rx); /* until a reader finds nothing more */
 	spin_unlock_irqrestore(&p->lock, flags);
 	if (p->is_console && hvc)
 		hvc_receive(p);
@@ -260,9 +262,26 @@ static void rx_interrupt(struct virtqueue *vq)
 		wake_up_poll(&p->readable, EPOLLIN | EPOLLRDNORM);
 }
 
+/* Is there data? When there is none, the next to come interrupts. */
+static bool rx_has_data(struct vport *p)
+{
+	bool any;
+	u64 flags;
+
+	if (READ_ONCE(p->first))
+		return true;
+	flags = spin_lock_irqsave(&p->lock);
+	rx_collect(p);
+	if (!p->first && virtqueue_enable_interrupt(p->rx))
+		rx_collect(p);
+	any = p->first;
+	spin_unlock_irqrestore(&p->lock, flags);
+	return any;
+}
+
 static bool rx_ready(struct vport *p)
 {
-	return READ_ONCE(p->first) || !READ_ONCE(p->host_open);
+	return rx_has_data(p) || !READ_ONCE(p->host_open);
 }
 
 /* Copies out of the oldest buffer, which only the holder of read_lock may take off the list. */
@@ -288,6 +307,20 @@ static ssize_t rx_copy(struct vport *p, struct io_iter *to)
 	return (ssize_t)done;
 }
 
+/* read_lock held: as many buffers as there are and fit. */
+static ssize_t rx_copy_all(struct vport *p, struct io_iter *to)
+{
+	ssize_t total = 0, n;
+
+	do {
+		n = rx_copy(p, to);
+		if (n < 0)
+			return total ? total : n;
+		total += n;
+	} while (n && io_count(to) && rx_has_data(p));
+	return total;
+}
+
 static ssize_t vport_read(struct file *f, struct io_iter *to, loff_t *pos)
 {
 	struct vport *p = f->private;
@@ -298,19 +331,25 @@ static ssize_t vport_read(struct file *f, struct io_iter *to, loff_t *pos)
 	if (!io_count(to))
 		return 0;
 	for (;;) {
-		if (!rx_ready(p)) {
+		/* Looked at first: what was sent before the end has arrived then. */
+		bool open = __atomic_load_n(&p->host_open, __ATOMIC_ACQUIRE);
+
+		if (!rx_has_data(p)) {
+			if (!open)
+				return 0;
 			if (f->flags & O_NONBLOCK)
 				return -EAGAIN;
 			err = wait_event_interruptible(&p->readable, rx_ready(p));
 			if (err)
 				return err;
+			continue;
 		}
 		err = mutex_lock_interruptible(&p->read_lock);
 		if (err)
 			return err;
-		done = rx_copy(p, to);
+		done = rx_copy_all(p, to);
 		mutex_unlock(&p->read_lock);
-		if (done || (!READ_ONCE(p->first) && !READ_ONCE(p->host_open)))
+		if (done)
 			return done;
 	}
 }
@@ -437,7 +476,7 @@ static u32 vport_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(f, &p->readable, pt);
 	poll_wait(f, &p->writable, pt);
-	if (READ_ONCE(p->first))
+	if (rx_has_data(p))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (tx_done(p))
 		events |= EPOLLOUT | EPOLLWRNORM;
