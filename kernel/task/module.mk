@@ -4,7 +4,7 @@ srcs := task.c user.c cred.c pid.c fork.c clone3.c work.c mm_release.c exit.c ru
 	exec.c exec_args.c exec_script.c exec_cred.c exec_threads.c exec_elf.c exec_stack.c \
 	core_pattern.c \
 	random.c ids.c setid.c groups.c caps.c session.c rlimit.c uts.c sysinfo.c reboot.c prctl.c ioprio.c \
-	kthread.c unshare.c rseq.c access.c pidfd.c kcmp.c init.c user_helper.c \
+	kthread.c unshare.c rseq.c access.c peek.c pidfd.c kcmp.c init.c user_helper.c \
 	coredump.c coredump_name.c coredump_elf.c
 ktests := test/ids.c
 $(eval $(register_module))

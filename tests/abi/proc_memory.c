@@ -162,6 +162,36 @@ TEST(syscall_shows_where_a_task_sleeps)
 	kill(pid, SIGKILL);
 }
 
+TEST(wchan_and_stack_name_functions_and_no_addresses)
+{
+	char path[64], buf[4096];
+	pid_t pid = test_fork(), parent = getpid();
+
+	if (pid == 0)
+		pause();
+	wait_state(pid, "S");
+	sprintf(path, "/proc/%d/wchan", pid);
+	read_file(path, buf, sizeof(buf));
+	CHECK(strcmp(buf, "") && !strstr(buf, "ffff"));
+	read_file("/proc/self/wchan", buf, sizeof(buf));
+	CHECK_STR(buf, "0");
+	if (!geteuid() && getenv("TEST_VM")) {
+		sprintf(path, "/proc/%d/stack", pid);
+		read_file(path, buf, sizeof(buf));
+		CHECK(!strncmp(buf, "[<0>] ", 6));
+		CHECK(!strstr(buf, "ffffffff"));
+		IN_CHILD {
+			become(1000, 1000);
+			sprintf(path, "/proc/%d/wchan", parent);
+			read_file(path, buf, sizeof(buf));
+			CHECK_STR(buf, "0");
+			CHECK(open("/proc/self/stack", O_RDONLY) < 0 ||
+			      read(3, buf, sizeof(buf)) < 0);
+		}
+	}
+	kill(pid, SIGKILL);
+}
+
 TEST(files_about_others_are_guarded)
 {
 	static const char *const secret[] = { "smaps", "smaps_rollup", "pagemap", "syscall", "maps",

@@ -121,7 +121,12 @@ TEST_LIMIT(segments_go_under_their_users, 60)
 		CHECK_OK(shmctl(old, IPC_RMID, NULL));
 	}
 	stop(4);
-	CHECK_OK(shmctl(shared[0], IPC_STAT, &d));
+	/* Children of the killed may still be on their way out. */
+	for (int i = 0; i < 500; i++, sleep_ms(10)) {
+		CHECK_OK(shmctl(shared[0], IPC_STAT, &d));
+		if (!d.shm_nattch)
+			break;
+	}
 	CHECK_EQ(d.shm_nattch, 0);
 	CHECK_OK(shmctl(shared[0], IPC_RMID, NULL));
 }

@@ -8,6 +8,7 @@
 #include <arch/platform.h>
 #include <dev/log.h>
 #include <lib/log.h>
+#include <task/task.h>
 #include <x86/msr.h>
 
 #define DEPTH_MAX 32
@@ -44,6 +45,27 @@ void arch_backtrace(uptr frame)
 			return;
 		frame = next;
 	}
+}
+
+/* switch_stacks has pushed r15, r14, r13, r12, rbx and rbp, above which lies its return address. */
+u32 arch_task_trace(const struct task *t, uptr *addrs, u32 max)
+{
+	uptr low = t->kernel_stack, high = low + KERNEL_STACK_SIZE;
+	uptr frame = READ_ONCE(t->arch.sp) + 5 * sizeof(uptr);
+	u32 n = 0;
+
+	while (n < max && frame >= low && frame <= high - 2 * sizeof(uptr) && IS_ALIGNED(frame, 8)) {
+		uptr next = READ_ONCE(((const uptr *)frame)[0]);
+		uptr ret = READ_ONCE(((const uptr *)frame)[1]);
+
+		if (!ret)
+			break;
+		addrs[n++] = ret;
+		if (next <= frame)
+			break;
+		frame = next;
+	}
+	return n;
 }
 
 void arch_show_regs(const struct regs *r)

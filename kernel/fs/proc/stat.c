@@ -125,6 +125,24 @@ static int priority_of(const struct sched_params *p)
 	return p->rt_priority ? -1 - p->rt_priority : 20 + p->nice;
 }
 
+/* The bits of Linux's PF_ word that mean something here. */
+static u32 process_flags(const struct task *t)
+{
+	static const struct {
+		u32 ours, theirs;
+	} map[] = {
+		{TASK_F_KTHREAD, 0x00200000}, {TASK_F_EXITING, 0x00000004},
+		{TASK_F_FORKNOEXEC, 0x00000040}, {TASK_F_DUMPCORE, 0x00000200},
+		{TASK_F_SIGNALED, 0x00000400},
+	};
+	u32 flags = t->flags & TASK_F_KTHREAD ? 0 : 0x00400000; /* PF_RANDOMIZE */
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(map); i++)
+		if (READ_ONCE(t->flags) & map[i].ours)
+			flags |= map[i].theirs;
+	return flags;
+}
+
 /* Layout of the address space: only for those who may look into the task. */
 static void stat_addresses(struct text *t, struct mm *mm, bool visible)
 {
@@ -157,8 +175,8 @@ int proc_show_stat(struct text *t, const struct proc_target *target)
 	snapshot_take(target, &s);
 	sched_get_params(task, &sp);
 	tty_describe(p, &tty, &tpgid);
-	text_printf(t, "%d (%.15s) %c %d %d %d %llu %d 4194304 ", target->group ? p->pid : task->tid,
-		    task->comm, state_letter(task), s.ppid, s.pgrp, s.session, encode_dev(tty), tpgid);
+	text_printf(t, "%d (%.15s) %c %d %d %d %llu %d %u ", target->group ? p->pid : task->tid,
+		    task->comm, state_letter(task), s.ppid, s.pgrp, s.session, encode_dev(tty), tpgid, process_flags(task));
 	text_printf(t, "%llu %llu %llu %llu ", s.minflt, s.cminflt, s.majflt, s.cmajflt);
 	text_printf(t, "%llu %llu %llu %llu ", s.utime / TICK_NS, s.stime / TICK_NS,
 		    s.cutime / TICK_NS, s.cstime / TICK_NS);

@@ -2,19 +2,63 @@
  * More files of /proc/PID and /proc/PID/task/TID: scheduling, system call, memory pressure, children.
  */
 #include <arch/context.h>
+#include <dev/log.h>
 #include <lib/errno.h>
 #include <lib/format.h>
 #include <lib/string.h>
 #include <mm/mm.h>
+#include <task/access.h>
 #include <vfs/show.h>
 #include "internal.h"
 
 #define DEFAULT_SLACK_NS 50000 /* what 0 means when it is written */
 
-/* Where it sleeps: function names are kept from programs, and Linux's "unknown" is 0. */
+#define TRACE_MAX 32
+
+/* The scheduler's own functions do not tell what a task waits for. */
+static bool is_waiting_itself(const char *name)
+{
+	static const char *const prefixes[] = {"sched", "wait_", "preempt_", "arch_switch", "mutex_",
+					       "rwsem_"};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The function that the task sleeps in, by name; 0 when it runs, or to those who may not know. */
 static int show_wchan(struct text *t, const struct proc_target *target)
 {
+	uptr addrs[TRACE_MAX];
+	const char *name;
+	u32 offset, n = 0;
+
+	if (proc_may_access(target->task))
+		n = task_kernel_trace(target->task, addrs, TRACE_MAX);
+	for (u32 i = 0; i < n; i++) {
+		if (!ksyms_lookup(addrs[i] - 1, &name, &offset) || is_waiting_itself(name))
+			continue;
+		text_printf(t, "%s", name);
+		return 0;
+	}
 	text_append(t, "0", 1);
+	return 0;
+}
+
+/* Names and offsets, no addresses. */
+static int show_stack(struct text *t, const struct proc_target *target)
+{
+	uptr addrs[TRACE_MAX];
+	const char *name;
+	u32 offset, n;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EACCES;
+	n = task_kernel_trace(target->task, addrs, TRACE_MAX);
+	for (u32 i = 0; i < n; i++)
+		if (ksyms_lookup(addrs[i] - 1, &name, &offset))
+			text_printf(t, "[<0>] %s+0x%x\n", name, offset + 1);
 	return 0;
 }
 
@@ -22,24 +66,21 @@ static int show_wchan(struct text *t, const struct proc_target *target)
 static int show_syscall(struct text *t, const struct proc_target *target)
 {
 	struct task *task = target->task;
-	const struct regs *r = task_regs(task);
-	struct mm *mm = task_get_mm(task);
+	bool running = READ_ONCE(task->state) == TASK_RUNNING;
+	struct regs r;
 
-	if (!mm) {
+	if (task->flags & TASK_F_KTHREAD) {
 		text_printf(t, "0 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n");
-		return 0;
-	}
-	if (READ_ONCE(task->state) == TASK_RUNNING) {
+	} else if (running || !task_copy_regs(task, &r)) {
 		text_printf(t, "running\n");
-	} else if (regs_syscall_nr(r) < 0) {
-		text_printf(t, "-1 0x%llx 0x%llx\n", regs_sp(r), regs_ip(r));
+	} else if (regs_syscall_nr(&r) < 0) {
+		text_printf(t, "-1 0x%llx 0x%llx\n", regs_sp(&r), regs_ip(&r));
 	} else {
-		text_printf(t, "%ld", regs_syscall_nr(r));
+		text_printf(t, "%ld", regs_syscall_nr(&r));
 		for (unsigned int i = 0; i < 6; i++)
-			text_printf(t, " 0x%llx", regs_arg(r, i));
-		text_printf(t, " 0x%llx 0x%llx\n", regs_sp(r), regs_ip(r));
+			text_printf(t, " 0x%llx", regs_arg(&r, i));
+		text_printf(t, " 0x%llx 0x%llx\n", regs_sp(&r), regs_ip(&r));
 	}
-	mm_put(mm);
 	return 0;
 }
 
@@ -173,6 +214,7 @@ static int show_mountstats(struct text *t, const struct proc_target *target)
 		 .guarded = true},                                                                 \
 		{.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_show_smaps_rollup,   \
 		 .guarded = true},                                                                 \
+		{.name = "stack", .mode = S_IFREG | 0400, .show = show_stack, .guarded = true},    \
 		{.name = "syscall", .mode = S_IFREG | 0400, .show = show_syscall,                  \
 		 .guarded = true},                                                                 \
 		{.name = "wchan", .mode = S_IFREG | 0444, .show = show_wchan}

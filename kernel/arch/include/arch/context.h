@@ -27,6 +27,9 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls) __mus
 /* A kernel thread: its first switch calls sched_finish_switch(prev), then fn(arg), which may not return
  * unless it has turned the task into a user program (execve) and its regs are set. */
 int arch_task_kernel(struct task *t, void (*fn)(void *), void *arg) __must_check;
+/* The return addresses on the kernel stack of a task that is switched out and stays so or not: every
+ * read stays inside the stack. The number, at most max. */
+u32 arch_task_trace(const struct task *t, uptr *addrs, u32 max);
 /* Frees what arch_task_* allocated. */
 void arch_task_free(struct task *t);
 

@@ -11,3 +11,10 @@ struct task;
  * file-system ids (procfs), else by the real ones. May sleep.
  */
 bool task_may_access(struct task *t, bool fs_ids);
+
+struct regs;
+/* A copy of t's user registers as it entered the kernel; false when it has ended. Any context. */
+bool task_copy_regs(struct task *t, struct regs *out) __must_check;
+/* The return addresses of the calls that a sleeping task is in, innermost first; their number, 0
+ * when it runs or has ended. Never for programs to see: they are kernel addresses. */
+u32 task_kernel_trace(struct task *t, uptr *addrs, u32 max);
