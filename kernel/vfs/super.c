@@ -57,6 +57,36 @@ void fs_types_show(show_fn emit, void *ctx)
 	mutex_unlock(&registry_lock);
 }
 
+/* Cuts the text apart in place. */
+static int options_cut(char *s, int (*take)(void *ctx, const char *key, const char *value), void *ctx)
+{
+	int err = 0;
+
+	while (s && *s && !err) {
+		char *next = strchr(s, ','), *value;
+
+		if (next)
+			*next++ = '\0';
+		value = strchr(s, '=');
+		if (value)
+			*value++ = '\0';
+		if (*s)
+			err = take(ctx, s, value);
+		s = next;
+	}
+	return err;
+}
+
+int mount_options_each(const char *text,
+		       int (*take)(void *ctx, const char *key, const char *value), void *ctx)
+{
+	char *copy = kstrdup(text, GFP_KERNEL);
+	int err = copy ? options_cut(copy, take, ctx) : -ENOMEM;
+
+	kfree(copy);
+	return err;
+}
+
 struct super_block *super_alloc(const struct fs_type *t)
 {
 	struct super_block *sb = kzalloc(sizeof(*sb), GFP_KERNEL);

@@ -22,8 +22,9 @@ struct options {
 	bool loose, squash, virtio;
 };
 
-static int parse_one(struct options *o, const char *key, const char *value)
+static int parse_one(void *ctx, const char *key, const char *value)
 {
+	struct options *o = ctx;
 	static const char *const accepted[] = {"access", "aname", "uname", "posixacl", "noxattr",
 					       "debug", "dfltuid", "dfltgid", "locktimeout",
 					       "cachetag", "nodevmap"};
@@ -58,36 +59,12 @@ static int parse_one(struct options *o, const char *key, const char *value)
 	return -EINVAL;
 }
 
-/* Cuts "key=value,key" apart in place. */
-static int parse_text(struct options *o, char *s)
-{
-	int err = 0;
-
-	while (s && *s && !err) {
-		char *next = strchr(s, ','), *value;
-
-		if (next)
-			*next++ = '\0';
-		value = strchr(s, '=');
-		if (value)
-			*value++ = '\0';
-		if (*s)
-			err = parse_one(o, s, value);
-		s = next;
-	}
-	return err;
-}
-
 static int parse_options(struct options *o, const char *text)
 {
-	char *copy = kstrdup(text, GFP_KERNEL);
 	int err;
 
-	if (!copy)
-		return -ENOMEM;
 	*o = (struct options){.msize = P9_MSIZE};
-	err = parse_text(o, copy);
-	kfree(copy);
+	err = mount_options_each(text, parse_one, o);
 	if (!err && !o->virtio)
 		err = -EINVAL;
 	return err;

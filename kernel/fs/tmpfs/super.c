@@ -76,8 +76,9 @@ static int parse_u32(const char *s, unsigned int base, u32 *out)
 	return 0;
 }
 
-static int parse_one(struct tmpfs_options *o, const char *key, const char *value)
+static int parse_one(void *ctx, const char *key, const char *value)
 {
+	struct tmpfs_options *o = ctx;
 	u64 v;
 
 	if (strcmp(key, "inode64") == 0 || strcmp(key, "inode32") == 0 || strcmp(key, "huge") == 0)
@@ -107,36 +108,12 @@ static int parse_one(struct tmpfs_options *o, const char *key, const char *value
 	return 0;
 }
 
-/* Cuts "key=value,key" apart in place. */
-static int parse_text(struct tmpfs_options *o, char *s)
-{
-	int err = 0;
-
-	while (s && *s && !err) {
-		char *next = strchr(s, ','), *value;
-
-		if (next)
-			*next++ = '\0';
-		value = strchr(s, '=');
-		if (value)
-			*value++ = '\0';
-		if (*s)
-			err = parse_one(o, s, value);
-		s = next;
-	}
-	return err;
-}
-
 static int parse_options(struct tmpfs_options *o, const char *options)
 {
-	char *copy = kstrdup(options, GFP_KERNEL);
 	int err;
 
-	if (!copy)
-		return -ENOMEM;
 	*o = (struct tmpfs_options){U64_MAX, U64_MAX, U32_MAX, U32_MAX, U32_MAX};
-	err = parse_text(o, copy);
-	kfree(copy);
+	err = mount_options_each(options, parse_one, o);
 	if (o->max_inodes != U64_MAX && o->max_inodes > (u64)S64_MAX / INODE_COST)
 		err = -EINVAL;
 	return err;

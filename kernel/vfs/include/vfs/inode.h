@@ -213,6 +213,13 @@ struct fs_type {
 /* 0, or -EBUSY when the name is taken. The type stays for ever. */
 int fs_register(struct fs_type *t) __must_check;
 struct fs_type *fs_find(const char *name); /* NULL: unknown */
+/*
+ * Calls take for each of the options in "key=value,key" (value NULL: none), until one is refused. 0,
+ * -ENOMEM, or what take returned.
+ */
+int mount_options_each(const char *text,
+		       int (*take)(void *ctx, const char *key, const char *value), void *ctx)
+	__must_check;
 struct super_block *super_alloc(const struct fs_type *t); /* one reference; anonymous dev */
 void super_get(struct super_block *sb);
 void super_put(struct super_block *sb);
