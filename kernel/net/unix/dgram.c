@@ -18,20 +18,34 @@
 
 /* ---- Relays ---- */
 
+/* The next socket that waits for room, with a reference; NULL: none, or there is no room again. */
+static struct unix_sock *next_relay(struct unix_sock *u)
+{
+	struct unix_sock *waiter = NULL;
+
+	spin_lock(&u->s.lock);
+	if (!list_empty(&u->relays) && !(unix_full(u) && !u->dead)) {
+		waiter = list_first(&u->relays, struct unix_sock, relay_node);
+		list_del(&waiter->relay_node);
+		unix_get(waiter);
+	}
+	spin_unlock(&u->s.lock);
+	return waiter;
+}
+
 void unix_room(struct unix_sock *u)
 {
+	struct unix_sock *waiter;
+
 	wake_up_poll(&u->peer_wait, WRITABLE);
 	if (likely(list_empty(&u->relays)))
 		return;
-	spin_lock(&u->s.lock);
-	while (!list_empty(&u->relays)) {
-		struct unix_sock *waiter = list_first(&u->relays, struct unix_sock, relay_node);
-
-		list_del(&waiter->relay_node);
+	/* One by one: there may be thousands, and the lock keeps the CPU. */
+	while ((waiter = next_relay(u))) {
 		if (wait_queue_active(&waiter->s.write_wait))
 			wake_up_events(&waiter->s.write_wait, ~0U, WRITABLE);
+		unix_put(waiter);
 	}
-	spin_unlock(&u->s.lock);
 }
 
 void unix_leave_relays(struct unix_sock *u, struct unix_sock *peer)
