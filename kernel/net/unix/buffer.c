@@ -136,7 +136,7 @@ void unix_write_space(struct socket *s)
 	if (wait_queue_active(&u->s.write_wait) && unix_writable(u))
 		wake_up_events(&u->s.write_wait, 1, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 	if (unlikely(socket_flag(s, SOCKET_NOSPACE)) && unix_writable(u)) {
-		__atomic_fetch_and(&s->flags, ~SOCKET_NOSPACE, __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(&s->flags, ~(u32)SOCKET_NOSPACE, __ATOMIC_SEQ_CST);
 		async_notify(&s->async, POLL_OUT);
 	}
 }
