@@ -106,6 +106,11 @@ test-debug-kernel:
 test: all tests test-debug-kernel
 	$(Q)tests/all
 
+# The attacks with heavy parameters: 10 000 register sets for each call number, 100 000 crossings.
+.PHONY: test-full
+test-full: all tests
+	TEST_FULL=1 TEST_VERBOSE=1 TEST_TIMEOUT=7000 TEST_RUN_TIMEOUT=9000 tests/run -c 2 boundary
+
 # What the checked flavours say to all of it: an hour or so on two cores.
 test-flavours: all tests
 	$(Q)for flavour in debug kasan ubsan; do $(MAKE) -s FLAVOR=$$flavour kernel || exit 1; done

@@ -58,10 +58,19 @@ static bool in_list(long nr, const short *list, size_t n)
 	return false;
 }
 
-/* In a child that it may ruin: rounds calls of one number. */
-_Noreturn static void sweep_number(long nr, u64 seed, int rounds)
+/* How far a sweep has come: shared with the child that makes the calls. */
+static struct progress {
+	u64 state;
+	int done;
+} *progress;
+
+/* A call that blocks is killed with its child; the sweep then goes on behind it, so many times. */
+#define RESTARTS SCALE(0, 20)
+#define STUCK_MS 250
+
+/* In a child that it may ruin: calls of one number, from where the last child came to. */
+_Noreturn static void sweep_number(long nr, int rounds)
 {
-	u64 state = seed;
 	pid_t self = syscall(SYS_gettid);
 	struct rlimit procs = { 20, 20 }, mem = { 64 << 20, 64 << 20 }, files = { 64, 64 }, size = { 1 << 20, 1 << 20 };
 
@@ -70,12 +79,14 @@ _Noreturn static void sweep_number(long nr, u64 seed, int rounds)
 	setrlimit(RLIMIT_NPROC, &procs);
 	setrlimit(RLIMIT_NOFILE, &files);
 	setrlimit(RLIMIT_FSIZE, &size);
-	alarm(2);
-	for (int i = 0; i < rounds; i++) {
-		u64 a[6];
+	alarm(SCALE(2, 60));
+	while (progress->done < rounds) {
+		u64 a[6], state = progress->state;
 
 		for (int k = 0; k < 6; k++)
 			a[k] = pick(&state);
+		progress->state = state;
+		progress->done++;
 		syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 		if (syscall(SYS_gettid) != self) /* a child or thread by accident */
 			syscall(SYS_exit, 0);
@@ -83,46 +94,64 @@ _Noreturn static void sweep_number(long nr, u64 seed, int rounds)
 	_exit(0);
 }
 
+/* Reaps the child once it has ended or makes no progress any more. */
+static void watch(long nr, pid_t pid)
+{
+	int status, last = -1, still_ms = 0;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (progress->done != last) {
+			last = progress->done;
+			still_ms = 0;
+		}
+		if (still_ms++ >= STUCK_MS) {
+			kill(-pid, SIGKILL);
+			kill(pid, SIGKILL);
+		}
+		if (still_ms > 8000)
+			FAIL("call %ld: child cannot be killed", nr);
+		sleep_ms(1);
+	}
+	kill(-pid, SIGKILL);
+	while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+		;
+}
+
 static void sweep(bool as_root, u64 seed)
 {
-	for (long nr = 0; nr <= LAST; nr++) {
-		pid_t pid, leader = getpid();
-		int status;
+	int rounds = SCALE(40, 10000);
+	pid_t leader = getpid();
 
+	progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(progress != MAP_FAILED);
+	for (long nr = 0; nr <= LAST; nr++) {
 		if (nr == SYS_rt_sigreturn && as_root)
 			continue;
 		if (as_root && in_list(nr, root_spares, ARRAY_SIZE(root_spares)))
 			continue;
-		pid = test_fork();
-		if (pid == 0) {
-			if (!as_root)
-				become(31337, 31337);
-			sweep_number(nr, (seed ^ nr * 0x9e3779b97f4a7c15ull) | 1, SCALE(40, 10000));
-		}
-		for (int ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms++) {
-			if (ms == 250) {
-				kill(-pid, SIGKILL);
-				kill(pid, SIGKILL);
+		*progress = (struct progress){ (seed ^ nr * 0x9e3779b97f4a7c15ull) | 1, 0 };
+		for (int tries = 0; progress->done < rounds && tries <= RESTARTS; tries++) {
+			pid_t pid = test_fork();
+
+			if (pid == 0) {
+				if (!as_root)
+					become(31337, 31337);
+				sweep_number(nr, rounds);
 			}
-			if (ms > 8000)
-				FAIL("call %ld: child cannot be killed", nr);
-			sleep_ms(1);
+			watch(nr, pid);
+			CHECK_EQ(getpid(), leader);
 		}
-		kill(-pid, SIGKILL);
-		while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
-			;
-		CHECK_EQ(getpid(), leader);
 	}
 }
 
-TEST_LIMIT(as_a_user, 600)
+TEST_LIMIT(as_a_user, 3000)
 {
 	VM_ONLY;
 	set_up();
 	sweep(false, 0x1234567);
 }
 
-TEST_LIMIT(as_root, 600)
+TEST_LIMIT(as_root, 3000)
 {
 	VM_ONLY;
 	set_up();
