@@ -433,20 +433,12 @@ static int epoll_create(struct file **out)
 long sys_epoll_create1(u32 flags)
 {
 	struct file *f;
-	int fd, err;
+	int err;
 
 	if (flags & ~(u32)EPOLL_CLOEXEC)
 		return -EINVAL;
-	err = fd_reserve(0, flags & EPOLL_CLOEXEC, &fd);
-	if (err)
-		return err;
 	err = epoll_create(&f);
-	if (err) {
-		fd_release(fd);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
+	return err ? err : fd_install_new(f, flags & EPOLL_CLOEXEC);
 }
 
 long sys_epoll_create(int size)

@@ -493,20 +493,14 @@ static int inotify_create(u32 flags, struct file **out)
 long sys_inotify_init1(u32 flags)
 {
 	struct file *f;
-	int fd, err;
+	int err;
 
 	if (flags & ~(u32)(IN_CLOEXEC | IN_NONBLOCK))
 		return -EINVAL;
 	err = inotify_create(flags, &f);
 	if (err)
 		return err;
-	err = fd_reserve(0, flags & IN_CLOEXEC, &fd);
-	if (err) {
-		file_put(f);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
+	return fd_install_new(f, flags & IN_CLOEXEC);
 }
 
 long sys_inotify_init(void)

@@ -263,18 +263,10 @@ static int signalfd_create(u64 mask, u32 flags, struct file **out)
 static long new_signalfd(u64 mask, u32 flags)
 {
 	struct file *f;
-	int fd, err;
+	int err;
 
-	err = fd_reserve(0, flags & SFD_CLOEXEC, &fd);
-	if (err)
-		return err;
 	err = signalfd_create(mask, flags, &f);
-	if (err) {
-		fd_release(fd);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
+	return err ? err : fd_install_new(f, flags & SFD_CLOEXEC);
 }
 
 static long change_mask(int fd, u64 mask)

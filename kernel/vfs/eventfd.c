@@ -156,20 +156,12 @@ static int eventfd_create(u32 count, u32 flags, struct file **out)
 long sys_eventfd2(u32 count, u32 flags)
 {
 	struct file *f;
-	int fd, err;
+	int err;
 
 	if (flags & ~(u32)(EFD_SEMAPHORE | EFD_CLOEXEC | EFD_NONBLOCK))
 		return -EINVAL;
-	err = fd_reserve(0, flags & EFD_CLOEXEC, &fd);
-	if (err)
-		return err;
 	err = eventfd_create(count, flags, &f);
-	if (err) {
-		fd_release(fd);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
+	return err ? err : fd_install_new(f, flags & EFD_CLOEXEC);
 }
 
 long sys_eventfd(u32 count)

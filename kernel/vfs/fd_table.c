@@ -349,6 +349,18 @@ void fd_release(int fd)
 	spin_unlock(&t->lock);
 }
 
+long fd_install_new(struct file *f, bool cloexec)
+{
+	int fd, err = fd_reserve(0, cloexec, &fd);
+
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	fd_install(fd, f);
+	return fd;
+}
+
 /* Takes the file out of its slot; NULL when there is none. Table lock. */
 static struct file *take_locked(struct fd_table *t, u32 fd)
 {

@@ -38,25 +38,12 @@ static long look_at_all(struct pollfd *fds, u32 nr, struct poll_wait *w)
 static long poll_until(struct pollfd *fds, u32 nr, u64 deadline_ns)
 {
 	struct poll_wait w __uninit;
-	bool over = !deadline_ns;
 	long ret;
-	int err;
 
-	poll_wait_init(&w, !over);
-	for (;;) {
+	poll_wait_init(&w, deadline_ns != 0);
+	do {
 		ret = look_at_all(fds, nr, &w);
-		poll_wait_stop(&w);
-		if (ret)
-			break;
-		if (w.no_memory)
-			ret = -ENOMEM;
-		else if (signal_pending(current))
-			ret = -EINTR;
-		if (ret || over)
-			break;
-		err = poll_wait_sleep(&w, deadline_ns);
-		over = err == -ETIME;
-	}
+	} while (poll_wait_again(&w, deadline_ns, &ret));
 	poll_wait_fini(&w);
 	return ret;
 }

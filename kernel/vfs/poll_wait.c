@@ -65,6 +65,7 @@ void poll_wait_init(struct poll_wait *w, bool may_sleep)
 	w->table.register_queue = may_sleep ? register_queue : NULL;
 	w->triggered = false;
 	w->no_memory = false;
+	w->over = !may_sleep;
 	w->nr_inline = 0;
 	w->blocks = NULL;
 }
@@ -100,7 +101,7 @@ bool poll_fd_slow(int fd, struct poll_wait *w, u32 *events)
 	return true;
 }
 
-int poll_wait_sleep(struct poll_wait *w, u64 deadline_ns)
+static int wait_for_queues(struct poll_wait *w, u64 deadline_ns)
 {
 	int err = 0;
 
@@ -112,6 +113,21 @@ int poll_wait_sleep(struct poll_wait *w, u64 deadline_ns)
 	WRITE_ONCE(w->triggered, false);
 	smp_mb();
 	return err;
+}
+
+bool poll_wait_again(struct poll_wait *w, u64 deadline_ns, long *ret)
+{
+	poll_wait_stop(w);
+	if (*ret)
+		return false;
+	if (w->no_memory)
+		*ret = -ENOMEM;
+	else if (signal_pending(current))
+		*ret = -EINTR;
+	if (*ret || w->over)
+		return false;
+	w->over = wait_for_queues(w, deadline_ns) == -ETIME;
+	return true;
 }
 
 u64 deadline_after(u64 ns)

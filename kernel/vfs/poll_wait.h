@@ -25,6 +25,7 @@ struct poll_wait {
 	struct poll_table table;
 	bool triggered;
 	bool no_memory;
+	bool over; /* the time is; one more look */
 	u32 nr_inline;
 	struct poll_block *blocks;
 	struct poll_entry entry[POLL_INLINE_ENTRIES];
@@ -78,8 +79,11 @@ static __always_inline bool poll_fd(const struct fd_slots *fds, int fd, struct p
 	return true;
 }
 
-/* Until one of the queues wakes. 0, -ERESTARTSYS, -ETIME. */
-int poll_wait_sleep(struct poll_wait *w, u64 deadline_ns) __must_check;
+/*
+ * After a look, whose result is *ret: true when it found nothing and it is time for another, which
+ * may have meant a sleep. Else *ret is the result: what it was, -EINTR, -ENOMEM.
+ */
+bool poll_wait_again(struct poll_wait *w, u64 deadline_ns, long *ret);
 
 /*
  * The end of ppoll and pselect6 and of select: puts the signal mask back unless a signal is to be

@@ -78,25 +78,14 @@ static long look_at_all(struct fd_sets *s, struct poll_wait *w)
 static long select_until(struct fd_sets *s, u64 deadline_ns)
 {
 	struct poll_wait w __uninit;
-	bool over = !deadline_ns;
 	long ret;
 
-	poll_wait_init(&w, !over);
-	for (;;) {
+	poll_wait_init(&w, deadline_ns != 0);
+	do {
 		ret = look_at_all(s, &w);
-		poll_wait_stop(&w);
-		if (ret)
-			break;
-		if (w.no_memory)
-			ret = -ENOMEM;
-		else if (signal_pending(current))
-			ret = -ERESTARTNOHAND;
-		if (ret || over)
-			break;
-		over = poll_wait_sleep(&w, deadline_ns) == -ETIME;
-	}
+	} while (poll_wait_again(&w, deadline_ns, &ret));
 	poll_wait_fini(&w);
-	return ret;
+	return ret == -EINTR ? -ERESTARTNOHAND : ret;
 }
 
 static int fetch_sets(struct fd_sets *s, const struct user_fd_set *user)

@@ -102,7 +102,7 @@ long sys_memfd_create(struct user_str uname, u32 flags)
 {
 	char name[NAME_MAX + 1] __uninit;
 	struct file *f;
-	int fd, err;
+	int err;
 
 	if (flags & MFD_HUGETLB) {
 		u32 sizes = (u32)MFD_HUGE_MASK << MFD_HUGE_SHIFT;
@@ -116,14 +116,6 @@ long sys_memfd_create(struct user_str uname, u32 flags)
 	err = fetch_name(name, uname);
 	if (err)
 		return err;
-	err = fd_reserve(0, flags & MFD_CLOEXEC, &fd);
-	if (err)
-		return err;
 	err = create(name, flags, &f);
-	if (err) {
-		fd_release(fd);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
+	return err ? err : fd_install_new(f, flags & MFD_CLOEXEC);
 }

@@ -221,6 +221,8 @@ static inline void fd_put(struct fd f)
 int fd_reserve(u32 first, bool cloexec, int *out) __must_check;
 void fd_install(int fd, struct file *f); /* consumes the reference */
 void fd_release(int fd);
+/* A descriptor for a file that was just made; consumes the reference, also on failure. */
+long fd_install_new(struct file *f, bool cloexec);
 /* Closes: flushes, drops record locks and the reference. The flush's error, or -EBADF. */
 int fd_close(int fd);
 /* Of another table (for /proc/pid/fd and SCM): a reference, or NULL. */
