@@ -193,6 +193,20 @@ int ipc_lock_index(struct ipc_ids *ids, s32 index, struct ipc_object **out)
 	return lock_at(ids, index % (s32)IPC_INDEX_MAX, -1, out) ? -EINVAL : 0;
 }
 
+int ipc_lock_stat(struct ipc_ids *ids, s32 id, bool by_index, bool anybody, struct ipc_object **out,
+		  long *result)
+{
+	int err = by_index ? ipc_lock_index(ids, id, out) : ipc_lock(ids, id, out);
+
+	if (err)
+		return err;
+	*result = by_index ? (*out)->id : 0;
+	err = anybody ? 0 : ipc_check_access(*out, 0444);
+	if (err)
+		ipc_unlock(*out);
+	return err;
+}
+
 struct ipc_object *ipc_next(struct ipc_ids *ids, u64 *index)
 {
 	struct ipc_object *o;

@@ -73,6 +73,12 @@ void ipc_put(struct ipc_object *o);
 int ipc_lock(struct ipc_ids *ids, s32 id, struct ipc_object **out) __must_check;
 /* By position in the table, for IPC_STAT's relatives. 0 or -EINVAL. */
 int ipc_lock_index(struct ipc_ids *ids, s32 index, struct ipc_object **out) __must_check;
+/*
+ * For IPC_STAT and its relatives: the object with that id, or at that index, locked, if reading is
+ * granted (or need not be asked for). *result: what the call answers. 0, -EINVAL, -EIDRM, -EACCES.
+ */
+int ipc_lock_stat(struct ipc_ids *ids, s32 id, bool by_index, bool anybody, struct ipc_object **out,
+		  long *result) __must_check;
 /* Locks again what the caller has a reference on. 0, or -EIDRM and not locked. */
 int ipc_relock(struct ipc_object *o) __must_check;
 static inline void ipc_unlock(struct ipc_object *o) NO_THREAD_SAFETY

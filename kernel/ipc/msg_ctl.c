@@ -25,20 +25,14 @@ static long stat(struct ipc_ns *ns, s32 id, int cmd, struct user_msqid_ds buf)
 {
 	struct msqid64_ds d;
 	struct ipc_object *o;
-	long result = 0;
-	int err = cmd == IPC_STAT ? ipc_lock(&ns->msg, id, &o) : ipc_lock_index(&ns->msg, id, &o);
+	long result;
+	int err = ipc_lock_stat(&ns->msg, id, cmd != IPC_STAT, cmd == MSG_STAT_ANY, &o, &result);
 
 	if (err)
 		return err;
-	if (cmd != MSG_STAT_ANY)
-		err = ipc_check_access(o, 0444);
-	if (!err)
-		fill_stat(msg_queue_of(o), &d);
-	if (cmd != IPC_STAT)
-		result = o->id;
+	fill_stat(msg_queue_of(o), &d);
 	ipc_unlock(o);
-	if (!err)
-		err = user_write(buf, &d);
+	err = user_write(buf, &d);
 	return err ? err : result;
 }
 

@@ -31,20 +31,14 @@ static long stat(struct ipc_ns *ns, s32 id, int cmd, struct user_shmid_ds buf)
 {
 	struct shmid64_ds d;
 	struct ipc_object *o;
-	long result = 0;
-	int err = cmd == IPC_STAT ? ipc_lock(&ns->shm, id, &o) : ipc_lock_index(&ns->shm, id, &o);
+	long result;
+	int err = ipc_lock_stat(&ns->shm, id, cmd != IPC_STAT, cmd == SHM_STAT_ANY, &o, &result);
 
 	if (err)
 		return err;
-	if (cmd != SHM_STAT_ANY)
-		err = ipc_check_access(o, 0444);
-	if (!err)
-		fill_stat(shm_of(o), &d);
-	if (cmd != IPC_STAT)
-		result = o->id;
+	fill_stat(shm_of(o), &d);
 	ipc_unlock(o);
-	if (!err)
-		err = user_write(buf, &d);
+	err = user_write(buf, &d);
 	return err ? err : result;
 }
 
