@@ -29,7 +29,7 @@ static void reap_children(void)
 	_exit(0);
 }
 
-TEST(dead_task_keeps_its_stack)
+TEST_LIMIT(dead_task_keeps_its_stack, 90) /* KASAN on a busy host */
 {
 	for (int i = 0; i < PARENTS; i++) {
 		pid_t pid = CHECK_OK(fork());
