@@ -27,7 +27,7 @@ static bool may_chgrp(const struct inode *i, u32 gid)
 	       capable(CAP_CHOWN);
 }
 
-static int size_check(const struct inode *i, u64 size)
+int inode_size_check(const struct inode *i, u64 size)
 {
 	siginfo_t info;
 
@@ -102,7 +102,7 @@ int inode_setattr_locked(struct dentry *d, struct iattr *a)
 	int err = attr_check(i, a);
 
 	if (!err && (a->valid & ATTR_SIZE))
-		err = size_check(i, a->size);
+		err = inode_size_check(i, a->size);
 	if (err)
 		return err;
 	if (a->valid & ATTR_KILL_PRIV)

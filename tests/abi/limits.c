@@ -3,6 +3,7 @@
 
 #include <linux/prctl.h>
 #include <sys/personality.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/times.h>
@@ -124,6 +125,33 @@ TEST(fsize_sends_sigxfsz_and_cuts_writes)
 			}
 			CHECK_KILLED(pid, SIGXFSZ);
 		}
+	}
+}
+
+static volatile int nr_xfsz;
+
+static void on_xfsz(int sig)
+{
+	(void)sig;
+	nr_xfsz++;
+}
+
+/* The file's system decides: tmpfs counts what is allocated beyond the size, too. */
+TEST(fsize_limits_fallocate)
+{
+	IN_CHILD {
+		struct rlimit l = { 8192, 8192 };
+		int fd = CHECK_OK(memfd_create("f", 0));
+
+		CHECK_OK(setrlimit(RLIMIT_FSIZE, &l));
+		signal(SIGXFSZ, on_xfsz);
+		CHECK_ERR(fallocate(fd, 0, 8192, 1), EFBIG);
+		CHECK_EQ(nr_xfsz, 1);
+		CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 8193), EFBIG);
+		CHECK_EQ(nr_xfsz, 2);
+		CHECK_OK(fallocate(fd, 0, 0, 8192));
+		CHECK_OK(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 1 << 20));
+		CHECK_EQ(nr_xfsz, 2);
 	}
 }
 

@@ -175,6 +175,32 @@ TEST(raw_mode_passes_every_byte)
 	CHECK_STR(take(master), "\n");
 }
 
+TEST(locked_settings_stay)
+{
+	struct termios t, locked = {0}, got;
+
+	open_pty();
+	CHECK_OK(ioctl(slave, TIOCGLCKTRMIOS, &got));
+	CHECK_EQ(got.c_lflag | got.c_iflag | got.c_cc[VINTR], 0);
+	locked.c_lflag = ECHO;
+	locked.c_cc[VINTR] = 1;
+	CHECK_ERR(ioctl(slave, TIOCSLCKTRMIOS, NULL), EFAULT);
+	CHECK_OK(ioctl(slave, TIOCSLCKTRMIOS, &locked));
+	CHECK_OK(ioctl(slave, TIOCGLCKTRMIOS, &got));
+	CHECK_EQ(got.c_lflag, ECHO);
+	CHECK_OK(tcgetattr(slave, &t));
+	t.c_lflag &= ~(ECHO | ICANON);
+	t.c_cc[VINTR] = 7;
+	t.c_cc[VQUIT] = 8;
+	CHECK_OK(ioctl(slave, TCSETS, &t));
+	CHECK_OK(tcgetattr(slave, &t));
+	CHECK_EQ(t.c_lflag & (ECHO | ICANON), ECHO);
+	CHECK_EQ(t.c_cc[VINTR], 3);
+	CHECK_EQ(t.c_cc[VQUIT], 8);
+	CHECK_OK(setuid(65534));
+	CHECK_ERR(ioctl(slave, TIOCSLCKTRMIOS, &locked), EPERM);
+}
+
 TEST(vmin_and_vtime)
 {
 	struct termios t;

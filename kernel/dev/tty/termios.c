@@ -34,7 +34,29 @@ static u32 baud_of(u32 cflag, u32 other)
 	return code & CBAUDEX ? high[code & 15] : rates[code & 15];
 }
 
-static void apply(struct tty *t, const struct ktermios_abi *new, bool flush_input)
+static u32 keep(u32 old, u32 new, u32 locked)
+{
+	return (old & locked) | (new & ~locked);
+}
+
+/* What TIOCSLCKTRMIOS has locked stays as it is, without an error. */
+static void keep_locked(const struct tty *t, struct ktermios_abi *new)
+{
+	const struct ktermios_abi *old = &t->termios, *locked = &t->locked;
+	size_t i;
+
+	new->iflag = keep(old->iflag, new->iflag, locked->iflag);
+	new->oflag = keep(old->oflag, new->oflag, locked->oflag);
+	new->cflag = keep(old->cflag, new->cflag, locked->cflag);
+	new->lflag = keep(old->lflag, new->lflag, locked->lflag);
+	if (locked->line)
+		new->line = old->line;
+	for (i = 0; i < sizeof(new->cc); i++)
+		if (locked->cc[i])
+			new->cc[i] = old->cc[i];
+}
+
+static void apply(struct tty *t, struct ktermios_abi *new, bool flush_input)
 {
 	u32 old_lflag;
 
@@ -42,6 +64,7 @@ static void apply(struct tty *t, const struct ktermios_abi *new, bool flush_inpu
 	if (flush_input)
 		ldisc_flush_input(t);
 	old_lflag = t->termios.lflag;
+	keep_locked(t, new);
 	t->termios = *new;
 	t->termios.ospeed = baud_of(new->cflag, new->ospeed);
 	t->termios.ispeed = (new->cflag >> IBSHIFT) & CBAUD
@@ -148,6 +171,32 @@ static long set(struct tty *t, struct tty *real, enum format format, u64 arg, en
 	return err;
 }
 
+static long get_locked(struct tty *t, u64 arg)
+{
+	struct termios out;
+
+	mutex_lock(&t->lock);
+	memcpy(&out, &t->locked, sizeof(out));
+	mutex_unlock(&t->lock);
+	return user_write(((struct user_termios){.uaddr = arg}), &out);
+}
+
+static long set_locked(struct tty *t, u64 arg)
+{
+	struct termios in;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	err = user_read(&in, ((struct user_termios){.uaddr = arg}));
+	if (err)
+		return err;
+	mutex_lock(&t->lock);
+	memcpy(&t->locked, &in, sizeof(in));
+	mutex_unlock(&t->lock);
+	return 0;
+}
+
 long termios_ioctl(struct tty *t, struct tty *real, unsigned int cmd, u64 arg)
 {
 	switch (cmd) {
@@ -169,6 +218,10 @@ long termios_ioctl(struct tty *t, struct tty *real, unsigned int cmd, u64 arg)
 	case TCSETAW:
 	case TCSETAF:
 		return set(t, real, FORMAT_TERMIO, arg, (enum when)(cmd - TCSETA));
+	case TIOCGLCKTRMIOS:
+		return get_locked(real, arg);
+	case TIOCSLCKTRMIOS:
+		return set_locked(real, arg);
 	default:
 		return -ENOIOCTLCMD;
 	}

@@ -47,14 +47,17 @@ static void punch_hole(struct mapping *m, u64 start, u64 end)
 	}
 }
 
-/* Makes every page of [first, last] exist. On failure those it made may stay: they are zero. */
+/*
+ * Makes every page of [first, last] exist. On failure those it made may stay: they are zero. As on
+ * Linux any signal ends it (fallocate(2)): it may be a long way.
+ */
 static int populate(struct mapping *m, u64 first, u64 last)
 {
 	struct page *p;
 	int err = 0;
 
 	for (u64 i = first; i <= last && !err; i++) {
-		if (fatal_signal_pending(current))
+		if (signal_pending(current))
 			return -EINTR;
 		err = page_cache_get(m, i, &p);
 		if (!err)
@@ -74,8 +77,9 @@ static long allocate(struct inode *i, int mode, u64 start, u64 end)
 		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 		return 0;
 	}
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i->size && end > rlimit(RLIMIT_FSIZE))
-		return -EFBIG;
+	err = inode_size_check(i, end); /* whether or not the size is kept */
+	if (err)
+		return err;
 	if (i->seals & F_SEAL_GROW && end > i->size)
 		return -EPERM;
 	err = populate(&i->mapping, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);

@@ -55,7 +55,7 @@ struct tty {
 		u32 iflag, oflag, cflag, lflag;
 		u8 line, cc[19];
 		u32 ispeed, ospeed;
-	} termios;
+	} termios, locked;          /* locked: bits, and characters not 0, keep their setting */
 	struct winsize winsize;     /* lock */
 
 	/* Line discipline; lock. Positions count up for ever, the buffer index is pos % size. */

@@ -168,6 +168,8 @@ void inode_touch(struct inode *i, u32 attr_times); /* ATTR_ATIME|MTIME|CTIME = n
 int inode_setattr_simple(struct dentry *d, struct iattr *attr) __must_check;
 void stat_fill(const struct path *p, struct kstat *st);
 int path_stat(const struct path *p, struct kstat *st) __must_check;
+/* 0, or -EFBIG: the file may not grow to this size, by the caller's limit (SIGXFSZ) or its system's. */
+int inode_size_check(const struct inode *i, u64 size) __must_check;
 /* notify_change: checks permissions and calls setattr. Takes the inode lock. */
 int path_setattr(const struct path *p, struct iattr *attr) __must_check;
 
