@@ -189,6 +189,9 @@ struct mount *mount_create(struct super_block *sb, struct dentry *root, u32 flag
 	list_init(&m->children);
 	list_init(&m->child_node);
 	list_init(&m->ns_node);
+	list_init(&m->peers);
+	list_init(&m->slaves);
+	list_init(&m->slave_node);
 	return m;
 }
 
@@ -224,29 +227,45 @@ int mount_count_check(const struct mount_ns *ns, u32 more)
 	return ns->nr_mounts + more > MOUNTS_MAX ? -ENOSPC : 0;
 }
 
-void mount_attach_locked(struct mount *m, const struct path *where, struct mount_ns *ns)
+void mount_link_locked(struct mount *m, const struct path *where)
 {
-	ASSERT(mutex_held(&ns->lock));
 	dentry_get(where->dentry);
 	WRITE_ONCE(where->dentry->mounted, where->dentry->mounted + 1);
 	WRITE_ONCE(m->mountpoint, where->dentry);
 	WRITE_ONCE(m->parent, where->mnt);
 	hlist_add_head(&m->hash_node, hash_slot(where->mnt, where->dentry));
 	list_add_tail(&m->child_node, &where->mnt->children);
-	list_add_tail(&m->ns_node, &ns->mounts);
-	WRITE_ONCE(m->ns, ns);
-	ns->nr_mounts++;
+}
+
+void mount_attach_locked(struct mount *top, const struct path *where, struct mount_ns *ns)
+{
+	struct mount *m;
+
+	ASSERT(mutex_held(&ns->lock));
+	mount_link_locked(top, where);
+	for (m = top; m; m = mount_tree_next(m, top)) {
+		if (m->ns)
+			continue;
+		list_add_tail(&m->ns_node, &ns->mounts);
+		WRITE_ONCE(m->ns, ns);
+		ns->nr_mounts++;
+	}
 }
 
 struct dentry *mount_detach_locked(struct mount *m)
 {
-	struct dentry *covered = m->mountpoint;
-
 	m->ns->nr_mounts--;
 	WRITE_ONCE(m->ns, NULL);
+	list_del(&m->ns_node);
+	return mount_unlink_locked(m);
+}
+
+struct dentry *mount_unlink_locked(struct mount *m)
+{
+	struct dentry *covered = m->mountpoint;
+
 	hlist_del(&m->hash_node);
 	list_del(&m->child_node);
-	list_del(&m->ns_node);
 	WRITE_ONCE(m->parent, NULL);
 	WRITE_ONCE(m->mountpoint, NULL);
 	WRITE_ONCE(covered->mounted, covered->mounted - 1);
@@ -257,6 +276,11 @@ struct mount *mount_tree_next(struct mount *m, const struct mount *top)
 {
 	if (!list_empty(&m->children))
 		return list_first(&m->children, struct mount, child_node);
+	return mount_tree_skip(m, top);
+}
+
+struct mount *mount_tree_skip(struct mount *m, const struct mount *top)
+{
 	while (m != top) {
 		struct mount *up = m->parent;
 

@@ -3,10 +3,7 @@
  *
  * All of them find their paths first, then take the namespace's lock, and then look at what they
  * found once more: the place may have been covered or removed meanwhile. New mounts are made
- * before the lock; what goes is put after it.
- *
- * There is one namespace, and nothing is ever shared, so making a mount private is what it is
- * already; every other propagation type is refused.
+ * before the lock; what goes is put after it. There is one namespace.
  */
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -95,21 +92,16 @@ static int place_check(const struct path *where, const struct dentry *root)
 	return 0;
 }
 
-/* Puts the tree m on where. ns->lock held. */
-static int attach_locked(struct mount *m, struct path *where, u32 nr)
+/* Puts the new tree m on where. ns->lock held. */
+static int attach_locked(struct mount *m, struct path *where)
 {
-	struct mount_ns *ns = &init_mount_ns;
+	struct dentry *covered = NULL;
 	int err;
 
 	place_lock(where);
 	err = place_check(where, m->root);
 	if (!err)
-		err = mount_count_check(ns, nr);
-	if (!err) {
-		mount_change_begin();
-		mount_attach_locked(m, where, ns);
-		mount_change_end(ns);
-	}
+		err = mount_graft(m, where, &covered);
 	place_unlock(where);
 	return err;
 }
@@ -139,7 +131,7 @@ static int do_new_mount(struct path *where, const char *source, const char *type
 	if (where->mnt->sb == m->sb && where->dentry == where->mnt->root)
 		err = -EBUSY;
 	else
-		err = attach_locked(m, where, 1);
+		err = attach_locked(m, where);
 	mutex_unlock(&ns->lock);
 	if (err)
 		mount_put(m);
@@ -147,101 +139,6 @@ static int do_new_mount(struct path *where, const char *source, const char *type
 }
 
 /* ---- Bind mounts ---- */
-
-static struct mount *mount_clone(struct mount *m, struct dentry *root)
-{
-	super_get(m->sb);
-	return mount_create(m->sb, root, READ_ONCE(m->flags), m->source);
-}
-
-/* Takes apart and puts a tree that was attached to nothing but itself. */
-static void tree_release(struct mount *top)
-{
-	struct list_head gone = LIST_INIT(gone);
-	struct mount *m;
-
-	for (m = top; m; m = mount_tree_next(m, top))
-		list_move_tail(&m->ns_node, &gone);
-	list_for_each(m, &gone, ns_node) {
-		struct dentry *covered = m->mountpoint;
-
-		if (m != top) {
-			hlist_del(&m->hash_node);
-			WRITE_ONCE(covered->mounted, covered->mounted - 1);
-		}
-	}
-	while (!list_empty(&gone)) {
-		m = list_first(&gone, struct mount, ns_node);
-		list_del(&m->ns_node);
-		list_del(&m->child_node);
-		if (m != top)
-			dentry_put(m->mountpoint);
-		WRITE_ONCE(m->parent, NULL);
-		WRITE_ONCE(m->ns, NULL);
-		mount_put(m);
-	}
-}
-
-/*
- * Copies what is mounted below `from` (as far as it lies under root) onto the unattached mount
- * top. Each copy goes into the table at once, under a parent that nobody can reach yet.
- */
-static int clone_children(struct mount *top, struct mount *from, struct dentry *root, u32 *nr)
-{
-	struct mount_ns *ns = &init_mount_ns;
-	struct mount *m, *copy, *parent = top, *original = from;
-
-	for (m = mount_tree_next(from, from); m; m = mount_tree_next(m, from)) {
-		struct path where;
-
-		if (m->parent == from && !dentry_is_below(m->mountpoint, root))
-			continue;
-		/* Both trees are walked in the same order: go up until the parents correspond. */
-		while (original != m->parent && original != from) {
-			original = original->parent;
-			parent = parent->parent;
-		}
-		if (original != m->parent)
-			continue; /* below a mount that was left out */
-		copy = mount_clone(m, m->root);
-		if (!copy)
-			return -ENOMEM;
-		where = (struct path){.mnt = parent, .dentry = m->mountpoint};
-		mount_attach_locked(copy, &where, ns);
-		parent = copy;
-		original = m;
-		++*nr;
-	}
-	return 0;
-}
-
-/* A recursive bind. ns->lock and the place held. The whole copy is one change of the tree. */
-static int bind_tree_locked(struct path *where, const struct path *from)
-{
-	struct mount_ns *ns = &init_mount_ns;
-	struct mount *top;
-	u32 nr = 1;
-	int err;
-
-	err = place_check(where, from->dentry);
-	if (!err)
-		err = mount_count_check(ns, ns->nr_mounts);
-	if (err)
-		return err;
-	top = mount_clone(from->mnt, from->dentry);
-	if (!top)
-		return -ENOMEM;
-	mount_change_begin();
-	err = clone_children(top, from->mnt, from->dentry, &nr);
-	if (err) {
-		ns->nr_mounts -= nr - 1;
-		tree_release(top);
-	} else {
-		mount_attach_locked(top, where, ns);
-	}
-	mount_change_end(ns);
-	return err;
-}
 
 static int do_bind(struct path *where, const char *source, bool recursive)
 {
@@ -256,24 +153,30 @@ static int do_bind(struct path *where, const char *source, bool recursive)
 	if (err)
 		return err;
 	mutex_lock(&ns->lock);
-	if (!attached(from.mnt)) {
+	if (from.mnt->unbindable || !attached(from.mnt)) {
 		err = -EINVAL;
-	} else if (recursive) {
-		place_lock(where);
-		err = bind_tree_locked(where, &from);
-		place_unlock(where);
 	} else {
-		m = mount_clone(from.mnt, from.dentry);
-		err = m ? attach_locked(m, where, 1) : -ENOMEM;
+		m = mount_tree_copy(from.mnt, from.dentry, recursive, KIN_TWIN);
+		err = m ? attach_locked(m, where) : -ENOMEM;
+		if (err && m)
+			mount_tree_release(m);
 	}
 	mutex_unlock(&ns->lock);
-	if (err && m)
-		mount_put(m);
 	path_put(&from);
 	return err;
 }
 
 /* ---- Moves ---- */
+
+static bool has_unbindable(struct mount *top)
+{
+	struct mount *m;
+
+	for (m = top; m; m = mount_tree_next(m, top))
+		if (m->unbindable)
+			return true;
+	return false;
+}
 
 static int move_check(const struct path *from, const struct path *where)
 {
@@ -285,16 +188,12 @@ static int move_check(const struct path *from, const struct path *where)
 		return -EINVAL;
 	if (S_ISDIR(where->dentry->inode->mode) != S_ISDIR(from->dentry->inode->mode))
 		return -EINVAL;
+	if (from->mnt->parent->shared || (where->mnt->shared && has_unbindable(from->mnt)))
+		return -EINVAL;
 	for (m = where->mnt; m; m = m->parent)
 		if (m == from->mnt)
 			return -ELOOP;
 	return 0;
-}
-
-static void mount_move_locked(struct mount *m, const struct path *where, struct dentry **covered)
-{
-	*covered = mount_detach_locked(m);
-	mount_attach_locked(m, where, &init_mount_ns);
 }
 
 static int do_move(struct path *where, const char *source)
@@ -312,11 +211,8 @@ static int do_move(struct path *where, const char *source)
 	mutex_lock(&ns->lock);
 	place_lock(where);
 	err = place_gone(where->dentry) ? -ENOENT : move_check(&from, where);
-	if (!err) {
-		mount_change_begin();
-		mount_move_locked(from.mnt, where, &covered);
-		mount_change_end(ns);
-	}
+	if (!err)
+		err = mount_graft(from.mnt, where, &covered);
 	place_unlock(where);
 	mutex_unlock(&ns->lock);
 	dentry_put(covered);
@@ -401,13 +297,23 @@ static int do_remount(const struct path *p, u32 flags, const char *options)
 static int do_propagation(const struct path *p, u32 flags)
 {
 	u32 type = flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
+	struct mount_ns *ns = &init_mount_ns;
+	struct mount *m;
+	int err = -EINVAL;
 
 	if (flags & ~(u32)(type | MS_REC | MS_SILENT))
 		return -EINVAL;
-	if (p->dentry != p->mnt->root || !attached(p->mnt))
+	if (p->dentry != p->mnt->root || (type & (type - 1)))
 		return -EINVAL;
-	/* A slave of nothing is private; sharing and unbindable mounts do not exist here. */
-	return type == MS_PRIVATE || type == MS_SLAVE ? 0 : -EINVAL;
+	mutex_lock(&ns->lock);
+	if (attached(p->mnt)) {
+		for (m = p->mnt; m; m = flags & MS_REC ? mount_tree_next(m, p->mnt) : NULL)
+			mount_set_propagation(m, type);
+		ns->event++;
+		err = 0;
+	}
+	mutex_unlock(&ns->lock);
+	return err;
 }
 
 /* ---- mount(2) ---- */
@@ -480,27 +386,6 @@ long sys_mount(struct user_str source, struct user_str target, struct user_str t
 
 /* ---- umount2(2) ---- */
 
-/* Detaches m and all below it; they are put after the lock is dropped, through *gone. */
-static void detach_tree_locked(struct mount *top, struct list_head *gone)
-{
-	struct mount *m = top;
-
-	/* Leaves first, so that mount_tree_next's links stay whole. */
-	while (m) {
-		struct mount *up = m->parent;
-		struct dentry *covered;
-
-		if (!list_empty(&m->children)) {
-			m = list_first(&m->children, struct mount, child_node);
-			continue;
-		}
-		covered = mount_detach_locked(m);
-		m->mountpoint = covered; /* kept for umount_finish; nobody else looks: no parent */
-		list_add_tail(&m->ns_node, gone);
-		m = m == top ? NULL : up;
-	}
-}
-
 static void umount_finish(struct list_head *gone)
 {
 	while (!list_empty(gone)) {
@@ -514,23 +399,11 @@ static void umount_finish(struct list_head *gone)
 	}
 }
 
-/* References on a mount that only the tree and the caller's path hold. */
-#define UMOUNT_IDLE_REFS 2
-
 static int umount_locked(struct mount *m, u32 flags, struct list_head *gone)
 {
-	int err = 0;
-
 	if (!attached(m) || !m->parent)
 		return -EINVAL;
-	mount_change_begin();
-	if (!(flags & UMOUNT_DETACH) &&
-	    (ref_read(&m->ref) > UMOUNT_IDLE_REFS || !list_empty(&m->children)))
-		err = -EBUSY;
-	else
-		detach_tree_locked(m, gone);
-	mount_change_end(&init_mount_ns);
-	return err;
+	return mount_take(m, flags & UMOUNT_DETACH, gone);
 }
 
 int mount_remove(const struct path *p, u32 flags)

@@ -59,12 +59,19 @@ static void all_fs_replace(const struct path *old, const struct path *new)
 		path_put(old);
 }
 
+static bool on_shared(const struct mount *m)
+{
+	return m->parent && m->parent->shared;
+}
+
 static int pivot_check(const struct path *new, const struct path *put_old, const struct path *root)
 {
 	const struct mount *m = new->mnt, *r = root->mnt;
 
 	if (m->ns != &init_mount_ns || r->ns != &init_mount_ns ||
 	    put_old->mnt->ns != &init_mount_ns)
+		return -EINVAL;
+	if (put_old->mnt->shared || on_shared(m) || on_shared(r))
 		return -EINVAL;
 	if (!dentry_hashed(put_old->dentry) && !dentry_is_root(put_old->dentry))
 		return -ENOENT;

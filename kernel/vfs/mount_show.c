@@ -69,7 +69,8 @@ static char *mount_name(struct mount *m, const struct path *root, char *buf)
 	return text;
 }
 
-static void mounts_line(struct mount *m, const char *name, char *buf, show_fn emit, void *ctx)
+static void mounts_line(struct mount *m, const char *name, const struct path *root,
+			char *buf, show_fn emit, void *ctx)
 {
 	bool ro = (m->flags & MNT_RDONLY) || (m->sb->flags & MS_RDONLY);
 
@@ -101,7 +102,33 @@ static const char *mount_root_name(struct mount *m, char *buf)
 	return text;
 }
 
-static void mountinfo_line(struct mount *m, const char *name, char *buf, show_fn emit, void *ctx)
+static void emit_number(const char *tag, u32 n, show_fn emit, void *ctx)
+{
+	char text[32];
+
+	format(text, sizeof(text), " %s:%u", tag, n);
+	emit(ctx, text);
+}
+
+/* The optional fields of mountinfo. */
+static void emit_propagation(const struct mount *m, const struct path *root, show_fn emit,
+			     void *ctx)
+{
+	if (m->shared)
+		emit_number("shared", m->group, emit, ctx);
+	if (m->master) {
+		u32 from = mount_dominating_group(m, root);
+
+		emit_number("master", m->master->group, emit, ctx);
+		if (from && from != m->master->group)
+			emit_number("propagate_from", from, emit, ctx);
+	}
+	if (m->unbindable)
+		emit(ctx, " unbindable");
+}
+
+static void mountinfo_line(struct mount *m, const char *name, const struct path *root,
+			   char *buf, show_fn emit, void *ctx)
 {
 	char text[64];
 
@@ -113,6 +140,7 @@ static void mountinfo_line(struct mount *m, const char *name, char *buf, show_fn
 	emit_escaped(emit, ctx, name);
 	emit(ctx, m->flags & MNT_RDONLY ? " ro" : " rw");
 	emit_mount_options(m, emit, ctx);
+	emit_propagation(m, root, emit, ctx);
 	emit(ctx, " - ");
 	emit(ctx, m->sb->type->name);
 	emit(ctx, " ");
@@ -123,7 +151,8 @@ static void mountinfo_line(struct mount *m, const char *name, char *buf, show_fn
 	emit(ctx, "\n");
 }
 
-static void mountstats_line(struct mount *m, const char *name, char *buf, show_fn emit, void *ctx)
+static void mountstats_line(struct mount *m, const char *name, const struct path *root,
+			    char *buf, show_fn emit, void *ctx)
 {
 	if (m->source && *m->source) {
 		emit(ctx, "device ");
@@ -138,7 +167,8 @@ static void mountstats_line(struct mount *m, const char *name, char *buf, show_f
 	emit(ctx, "\n");
 }
 
-typedef void (*line_fn)(struct mount *m, const char *name, char *buf, show_fn emit, void *ctx);
+typedef void (*line_fn)(struct mount *m, const char *name, const struct path *root, char *buf,
+			show_fn emit, void *ctx);
 
 static void show_all(struct mount_ns *ns, const struct path *root, line_fn line, show_fn emit,
 		     void *ctx)
@@ -153,7 +183,7 @@ static void show_all(struct mount_ns *ns, const struct path *root, line_fn line,
 	list_for_each(m, &ns->mounts, ns_node) {
 		name = mount_name(m, root, buf);
 		if (name)
-			line(m, name, buf + PATH_MAX, emit, ctx);
+			line(m, name, root, buf + PATH_MAX, emit, ctx);
 	}
 	mutex_unlock(&ns->lock);
 	kfree(buf);

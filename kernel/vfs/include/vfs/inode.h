@@ -237,6 +237,15 @@ struct mount {
 	struct list_head children, child_node, ns_node; /* tree lock */
 	u32 flags;                     /* MNT_*; torn-free */
 	s32 id;
+	/* Propagation (mount_propagate.c); all under the tree lock. */
+	struct list_head peers;        /* ring of the peer group, without a head */
+	struct list_head slaves, slave_node;
+	struct mount *master;          /* one of the group that this one is a slave of; or NULL */
+	struct list_head target_node, doom_node; /* of the change that is being prepared */
+	struct mount *copy;            /* what that change mounts here; else NULL */
+	u32 group;                     /* the peer group's number; 0: in none */
+	bool shared, unbindable;
+	u8 doom;
 	struct atomic writers;         /* files open for writing */
 	char *source;                  /* for /proc/mounts; may be NULL ("none") */
 	struct rcu_head rcu;
