@@ -4,7 +4,8 @@
  * file goes to its directory's watches first, with the file's name, then to its own.
  *
  * A watch that ends is taken off its list under the inode's spinlock by exactly one; that one tells
- * its owner and drops the inode outside all locks.
+ * its owner outside all locks. The inode stays as long as the watch has a reference: who comes late
+ * takes the inode's lock to learn that it is off.
  *
  * Locks: dentry lock, inode spin, then the watcher's own. all_lock stands alone.
  */
@@ -18,8 +19,12 @@ static struct list_head all_watches = LIST_INIT(all_watches); /* all_lock */
 
 void notify_put(struct notify_watch *w)
 {
-	if (ref_put(&w->ref))
-		w->ops->free(w);
+	struct inode *i = w->inode;
+
+	if (!ref_put(&w->ref))
+		return;
+	w->ops->free(w);
+	inode_put(i);
 }
 
 void notify_mask_changed(struct inode *i)
@@ -66,7 +71,6 @@ static void finish(struct notify_watch *w)
 	WRITE_ONCE(notify_nr_watches, notify_nr_watches - 1);
 	spin_unlock(&all_lock);
 	w->ops->gone(w);
-	inode_put(w->inode);
 	notify_put(w);
 }
 
