@@ -9,7 +9,8 @@
  * Faults never take the inode lock.
  *
  * The size grows after the data is there, so a lock-free reader never sees bytes that were not
- * written.
+ * written. The page is marked dirty after that: whoever writes it to the store first takes the mark
+ * and then reads the size, and would leave out what lies behind an old one.
  */
 #include <lib/errno.h>
 #include <mm/mm.h>
@@ -136,6 +137,8 @@ static ssize_t write_piece(struct inode *inode, struct io_iter *from, loff_t pos
 				done = 0;
 			}
 		}
+		if ((u64)pos + done > inode->size)
+			smp_store_release(&inode->size, (u64)pos + done);
 		if (done && !page_mark_dirty(page)) { /* dropped from the cache meanwhile */
 			io_revert(from, done);
 			done = 0;
@@ -168,8 +171,6 @@ static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
 			break;
 		pos += n;
 		left -= n;
-		if ((u64)pos > inode->size)
-			smp_store_release(&inode->size, (u64)pos);
 		mapping_balance(&inode->mapping);
 		if (fatal_signal_pending(current))
 			break;

@@ -143,6 +143,7 @@ int main(int argc, char **argv)
 	struct dirent **list;
 	int n;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* what a guest that hangs had said is seen */
 	if (argc < 2 || chdir(argv[1]) < 0 || (n = scandir(".", &list, visible, alphasort)) < 0) {
 		fprintf(stderr, "usage: runner DIR [PROGRAM…]\n");
 		return 2;
