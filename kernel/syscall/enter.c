@@ -1,6 +1,9 @@
 /*
  * The slow way into a system call, taken when the task's work word asks for it before dispatch.
- * Tracing and filters hang in here; without them every request is dispatched as it came.
+ * The order is Linux's: first a tracer's stop, which may change number and arguments; then the
+ * filter, which judges the registers as they are by then; last the record of what is really called.
+ * Each has a WORK_ENTER bit of its own, and the word is read again for each, because the one before
+ * it may have slept. Who refuses a call puts its result into the registers and answers -1 here.
  */
 #include <arch/entry.h>
 #include <task/task.h>

@@ -36,7 +36,10 @@ struct sem_undo_list;
 #define WORK_IRET        BIT(5)   /* leave through IRET: regs were changed as a whole */
 #define WORK_RSEQ        BIT(6)   /* rseq: abort a section, tell the CPU */
 #define WORK_EXIT_MASK   0x0000ffffU
-#define WORK_ENTER_TRACE BIT(16)  /* reserved: ptrace, seccomp, trace */
+/* In the order in which syscall/enter.c asks for them, which is Linux's. */
+#define WORK_ENTER_PTRACE  BIT(16) /* reserved: the tracer's stop, which may change the call */
+#define WORK_ENTER_SECCOMP BIT(17) /* a filter, or strict mode; never goes away again */
+#define WORK_ENTER_TRACE   BIT(18) /* the call is recorded for the host */
 #define WORK_ENTER_MASK  0xffff0000U
 
 struct pid_entry;
