@@ -144,13 +144,11 @@ static long socket_ioctl(struct file *f, unsigned int cmd, u64 arg)
 	return ret == -ENOTTY ? net_device_ioctl(cmd, arg) : ret;
 }
 
-static int socket_flush(struct file *f)
+static void socket_put_told(struct file *f)
 {
 	struct socket *s = f->private;
 
-	if (s->ops->closing)
-		s->ops->closing(s);
-	return 0;
+	s->ops->put_told(s);
 }
 
 static void socket_release(struct file *f)
@@ -167,7 +165,7 @@ static const struct file_ops socket_fops = {
 	.poll = socket_poll,
 	.async = socket_async,
 	.ioctl = socket_ioctl,
-	.flush = socket_flush,
+	.put_told = socket_put_told,
 	.release = socket_release,
 };
 

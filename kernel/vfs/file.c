@@ -173,9 +173,30 @@ void file_get(struct file *f)
 	ref_get(&f->ref);
 }
 
+void file_tell_puts(struct file *f)
+{
+	__atomic_fetch_or(&f->mode, FMODE_TELL_PUT, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Gives a reference back. True: it was the last. RCU keeps the memory for the second look, which comes
+ * after the count went down: whoever sets the mark and then counts, sees us or is told.
+ */
+static bool ref_drop(struct file *f)
+{
+	bool last;
+
+	rcu_read_lock();
+	last = ref_put(&f->ref);
+	if (unlikely(READ_ONCE(f->mode) & FMODE_TELL_PUT) && !last)
+		f->ops->put_told(f);
+	rcu_read_unlock();
+	return last;
+}
+
 void file_put(struct file *f)
 {
-	if (likely(!ref_put(&f->ref)))
+	if (likely(!ref_drop(f)))
 		return;
 	if (may_release_here()) {
 		file_release(f);
@@ -196,7 +217,7 @@ int file_close(struct file *f, const void *lock_owner)
 			err = f->ops->flush(f);
 		locks_release_owner(f, lock_owner);
 	}
-	if (ref_put(&f->ref))
+	if (ref_drop(f))
 		file_release(f);
 	return err;
 }

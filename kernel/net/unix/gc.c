@@ -8,9 +8,10 @@
  *   1. A socket is lost when every reference to its file lies in queues (its count equals
  *      nr_inflight) and every holder of those is lost too. A connection that waits to be accepted has
  *      no file: it is as lost as its listener.
- *   2. It can only become lost when one of its other references goes: by close (unix_closing), or as
- *      a queue or a sender gives one up (drop_file in scm.c). It is then suspected, unless one look
- *      at a holder shows that one alive; most often that ends it.
+ *   2. It can only become lost when one of its other references goes. A file that has ever been under
+ *      way tells of each (FMODE_TELL_PUT, unix_put_told): the socket is noted, without a lock, and
+ *      suspected by the collector, unless one look at a holder shows that one alive; most often
+ *      that ends it.
  *   3. The collector's thread takes all suspects at once. It walks from them to their holders and so
  *      on, not beyond those that are alive by themselves; then from these back along what they
  *      hold. What was seen and not reached is lost: all its holders were seen, none is alive. Each
@@ -20,10 +21,6 @@
  *      the socket. A sender holds references of its own until its message is queued.
  *   5. The descriptors of lost sockets are taken off their messages, and dropped without the mutex.
  *      That closes the sockets, and with them the rest.
- *
- * A close that has announced itself but still holds its reference makes its suspect look alive: such
- * a one is looked at again a few times, later. Should one slip through, it is found when the number
- * of sockets under way has doubled, by a look at all of them.
  */
 #include <boot/init.h>
 #include <lib/errno.h>
@@ -31,43 +28,21 @@
 
 #include "unix.h"
 
-#define FULL_MIN    16000 /* sockets under way before all are looked at */
-#define RETRIES     3
-#define RETRY_NS    (10 * NSEC_PER_MSEC)
-
 enum { SEEN = 1, ALIVE = 2, VERDICT = 3 };
 
 DEFINE_MUTEX(unix_inflight_mutex, LOCK_RANK_INFLIGHT);
 
+static struct unix_sock *noted; /* chained by gc_noted_next, each with a reference; atomic */
+
 /* All under the mutex. */
-static struct list_head suspects = LIST_INIT(suspects);       /* gc_node */
-static struct list_head all_inflight = LIST_INIT(all_inflight);
-static struct list_head dead = LIST_INIT(dead);               /* struct scm_fds to free */
-static u32 nr_inflight_socks, full_at = FULL_MIN;
+static struct list_head suspects = LIST_INIT(suspects); /* gc_node */
+static struct list_head dead = LIST_INIT(dead);         /* struct scm_fds to free */
 static u32 run_nr;
-static u32 retries;
-static bool full_wanted;
 static DEFINE_WAIT_QUEUE(work_wait);
 
 static bool there_is_work(void)
 {
-	return !list_empty(&suspects) || !list_empty(&dead) || READ_ONCE(full_wanted);
-}
-
-void gc_inflight_locked(struct unix_sock *u)
-{
-	list_add_tail(&u->all_inflight, &all_inflight);
-	if (++nr_inflight_socks > full_at && !full_wanted) {
-		full_wanted = true;
-		wake_up(&work_wait);
-	}
-}
-
-void gc_not_inflight_locked(struct unix_sock *u)
-{
-	list_del(&u->all_inflight);
-	list_del(&u->gc_node);
-	nr_inflight_socks--;
+	return READ_ONCE(noted) || !list_empty(&dead);
 }
 
 void gc_defer_free(struct scm_fds *fds)
@@ -89,28 +64,43 @@ static bool first_holder_alive(const struct unix_sock *u)
 	return !holder->nr_inflight && !READ_ONCE(holder->listener);
 }
 
-void gc_suspect_locked(struct unix_sock *u)
+static void suspect_locked(struct unix_sock *u)
 {
-	if (!u->nr_inflight || !list_empty(&u->gc_node) || first_holder_alive(u))
+	if (u->nr_inflight && list_empty(&u->gc_node) && !first_holder_alive(u))
+		list_add_tail(&u->gc_node, &suspects);
+}
+
+/*
+ * In any context, under RCU. The count went down before, with full ordering: whoever marked the file
+ * only after our caller looked for the mark makes a look of his own later, which sees the lower count.
+ */
+void unix_put_told(struct socket *s)
+{
+	struct unix_sock *u = unix_of(s), *head = __atomic_load_n(&noted, __ATOMIC_RELAXED);
+
+	if (!READ_ONCE(u->nr_inflight) || atomic_xchg(&u->gc_noted, 1))
 		return;
-	list_add_tail(&u->gc_node, &suspects);
-	retries = RETRIES;
+	if (!ref_get_unless_zero(&u->ref))
+		return; /* it goes anyway */
+	do {
+		u->gc_noted_next = head;
+	} while (!__atomic_compare_exchange_n(&noted, &head, u, true, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
 	wake_up(&work_wait);
 }
 
-void gc_suspect(struct unix_sock *u)
+static void take_noted_locked(void)
 {
-	mutex_lock(&unix_inflight_mutex);
-	gc_suspect_locked(u);
-	mutex_unlock(&unix_inflight_mutex);
-}
+	struct unix_sock *u = __atomic_exchange_n(&noted, NULL, __ATOMIC_ACQUIRE);
 
-void unix_closing(struct socket *s)
-{
-	struct unix_sock *u = unix_of(s);
+	while (u) {
+		struct unix_sock *next = u->gc_noted_next;
 
-	if (unlikely(READ_ONCE(u->nr_inflight)))
-		gc_suspect(u);
+		atomic_xchg(&u->gc_noted, 0); /* what goes from here on is a new note */
+		suspect_locked(u);
+		unix_put(u);
+		u = next;
+	}
 }
 
 /* ---- One run: mutex held ---- */
@@ -210,22 +200,6 @@ static void forget(struct unix_sock *u)
 		unix_put(listener);
 }
 
-/* Sockets whose closing was announced, and that are still open: look again in a moment. */
-static void look_again(struct list_head *alive)
-{
-	while (!list_empty(alive)) {
-		struct unix_sock *u = list_first(alive, struct unix_sock, gc_node);
-		bool again = u->gc_candidate && retries && u->nr_inflight && !only_inflight(u);
-
-		u->gc_candidate = false;
-		if (again) {
-			list_move_tail(&u->gc_node, &suspects);
-			continue;
-		}
-		forget(u);
-	}
-}
-
 /*
  * Step 5. What loses its last descriptor under way here goes off the list of the lost unvisited: the
  * end of its file empties its queue.
@@ -246,16 +220,8 @@ static void collect_locked(void)
 	struct unix_sock *u, *tmp;
 
 	run_nr += VERDICT + 1;
-	list_for_each_safe(u, tmp, &suspects, gc_node) {
-		u->gc_candidate = true;
+	list_for_each_safe(u, tmp, &suspects, gc_node)
 		see(u, &seen);
-	}
-	if (full_wanted) {
-		list_for_each(u, &all_inflight, all_inflight)
-			see(u, &seen);
-		full_wanted = false;
-		full_at = MAX((u32)FULL_MIN, 2 * nr_inflight_socks);
-	}
 	/* The list grows while it is walked; who is alive leaves it. */
 	for (at = seen.next; at != &seen; at = next) {
 		u = list_entry(at, struct unix_sock, gc_node);
@@ -269,11 +235,11 @@ static void collect_locked(void)
 		reach_held(u, &alive);
 	while (!list_empty(&seen)) {
 		u = list_first(&seen, struct unix_sock, gc_node);
-		u->gc_candidate = false;
 		take_held(u);
 		forget(u);
 	}
-	look_again(&alive);
+	while (!list_empty(&alive))
+		forget(list_first(&alive, struct unix_sock, gc_node));
 }
 
 static struct scm_fds *next_dead(void)
@@ -292,22 +258,15 @@ static struct scm_fds *next_dead(void)
 static __noreturn void collector(void *unused)
 {
 	struct scm_fds *fds;
-	bool again;
 
 	for (;;) {
 		wait_event(&work_wait, there_is_work());
 		mutex_lock(&unix_inflight_mutex);
-		if (retries)
-			retries--;
+		take_noted_locked();
 		collect_locked();
-		again = !list_empty(&suspects);
 		mutex_unlock(&unix_inflight_mutex);
 		while ((fds = next_dead()))
 			scm_fds_free(fds);
-		if (again) {
-			sched_set_state(TASK_UNINTERRUPTIBLE);
-			schedule_until(clock_monotonic() + RETRY_NS);
-		}
 	}
 }
 

@@ -49,25 +49,10 @@ static void fds_add(struct scm_fds *fds, struct file *f)
 	list_init(&e->node);
 }
 
-/* A socket that loses this reference may be left with those that are under way alone. */
-static void drop_file(struct file *f)
-{
-	struct unix_sock *u = unix_of_file(f);
-
-	if (likely(!u || !READ_ONCE(u->nr_inflight))) {
-		file_put(f);
-		return;
-	}
-	unix_get(u);
-	file_put(f);
-	gc_suspect(u);
-	unix_put(u);
-}
-
 void scm_fds_free(struct scm_fds *fds)
 {
 	for (u32 i = 0; i < fds->count; i++)
-		drop_file(fds->entry[i].file);
+		file_put(fds->entry[i].file);
 	kfree(fds);
 }
 
@@ -207,8 +192,7 @@ static void link_locked(struct scm_fds *fds, struct unix_msg *msg, struct unix_s
 			continue;
 		list_add_tail(&fds->entry[i].node, &u->inflight);
 		WRITE_ONCE(u->nr_inflight, u->nr_inflight + 1);
-		if (u->nr_inflight == 1)
-			gc_inflight_locked(u);
+		file_tell_puts(fds->entry[i].file);
 	}
 }
 
@@ -226,7 +210,7 @@ void scm_unlink_locked(struct scm_fds *fds)
 		list_del(&fds->entry[i].node);
 		WRITE_ONCE(u->nr_inflight, u->nr_inflight - 1);
 		if (!u->nr_inflight)
-			gc_not_inflight_locked(u);
+			list_del(&u->gc_node);
 	}
 	atomic_add(&fds->user->nr_inflight, -(int)fds->count);
 	user_account_put(fds->user);

@@ -41,7 +41,6 @@ struct unix_sock *unix_alloc(u16 type)
 	list_init(&u->embryo);
 	list_init(&u->inflight);
 	list_init(&u->held);
-	list_init(&u->all_inflight);
 	list_init(&u->gc_node);
 	list_init(&u->gc_embryos);
 	list_init(&u->gc_embryo);
@@ -322,7 +321,7 @@ void unix_release(struct socket *s)
 #define COMMON_OPS                                                                                 \
 	.bind = unix_bind, .pair = unix_pair, .listen = unix_listen, .accept = unix_accept,        \
 	.name = unix_name, .shutdown = unix_shutdown, .ioctl = unix_ioctl,                         \
-	.write_space = unix_write_space, .closing = unix_closing, .release = unix_release,         \
+	.write_space = unix_write_space, .put_told = unix_put_told, .release = unix_release,       \
 	.peek_offset = true
 
 const struct socket_ops unix_stream_ops = {

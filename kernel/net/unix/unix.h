@@ -56,12 +56,12 @@ struct unix_sock {
 	u32 nr_inflight;               /* references to our file that lie in queues; torn-free reads */
 	struct list_head inflight;     /* struct scm_entry: where they are */
 	struct list_head held;         /* struct scm_fds in our queue */
-	struct list_head all_inflight; /* of gc.c: nr_inflight is not 0 */
 	struct list_head gc_node;      /* candidates, then the work list of a run */
 	struct list_head gc_embryos, gc_embryo; /* a listener's and their place, during a run */
 	struct unix_sock *gc_listener; /* a reference, during a run */
 	u32 gc_state;                  /* a run's number and verdict */
-	bool gc_candidate;
+	struct atomic gc_noted;        /* 1: among the noted of gc.c */
+	struct unix_sock *gc_noted_next;
 	struct rcu_head rcu;
 };
 
@@ -234,12 +234,7 @@ static inline void scm_add_creds(struct unix_msg *m, const struct unix_sock *u,
 
 /* gc.c */
 extern struct mutex unix_inflight_mutex; /* LOCK_RANK_INFLIGHT */
-/* nr_inflight has become 1, or 0; mutex held. */
-void gc_inflight_locked(struct unix_sock *u);
-void gc_not_inflight_locked(struct unix_sock *u);
-/* The socket may have lost its last reference that is not under way. No locks. */
-void gc_suspect(struct unix_sock *u);
-void gc_suspect_locked(struct unix_sock *u);
 /* Lists for the collector to free, from a thread whose stack is not for nested releases. */
 void gc_defer_free(struct scm_fds *fds);
-void unix_closing(struct socket *s);
+/* A reference to the file went that was not the last. Under RCU, any context. */
+void unix_put_told(struct socket *s);

@@ -147,12 +147,10 @@ static inline bool __must_check ref_get_unless_zero(struct ref *r)
 /* True when this was the last reference: the caller now destroys the object. */
 static inline bool __must_check ref_put(struct ref *r)
 {
-	int old = __atomic_fetch_sub(&r->count, 1, __ATOMIC_RELEASE);
+	int old = __atomic_fetch_sub(&r->count, 1, __ATOMIC_SEQ_CST);
 
-	if (old == 1) {
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (old == 1)
 		return true;
-	}
 	if (unlikely(old <= 0))
 		__atomic_store_n(&r->count, REF_SATURATED, __ATOMIC_RELAXED);
 	return false;

@@ -55,8 +55,8 @@ struct socket_ops {
 			  struct user_int len);
 	/* Effect of a changed SO_SNDBUF. May be NULL. */
 	void (*write_space)(struct socket *s);
-	/* A descriptor is being closed, others may remain. May be NULL. */
-	void (*closing)(struct socket *s);
+	/* As file_ops.put_told. For families that call file_tell_puts. */
+	void (*put_told)(struct socket *s);
 	/* The last reference to the file is gone, or there was never one. Frees in time. */
 	void (*release)(struct socket *s);
 	bool peek_offset; /* SO_PEEK_OFF works */

@@ -24,10 +24,11 @@ struct vma;
 #define FMODE_WROTE  BIT(7) /* write_count of the inode is held */
 #define FMODE_ATOMIC_POS BIT(8) /* regular file, directory: sharers take turns at the position */
 #define FMODE_READER BIT(9) /* read_count of the inode is held */
+#define FMODE_TELL_PUT BIT(10) /* set for good by file_tell_puts */
 
 struct file {
 	struct ref ref;
-	u32 mode;                     /* FMODE_*; const */
+	u32 mode;                     /* FMODE_*; const but for FMODE_TELL_PUT: atomic */
 	u32 flags;                    /* O_*; spin to change (F_SETFL) */
 	const struct file_ops *ops;   /* const */
 	struct path path;             /* const: references */
@@ -64,6 +65,9 @@ struct file_ops {
 	int (*async)(struct file *f, int fd, bool on);
 	int (*flush)(struct file *f);    /* on each close(2) */
 	void (*release)(struct file *f); /* last reference */
+	/* After file_tell_puts: a reference went that was not the last. Under RCU, any context; the
+	 * file may be past its release already. */
+	void (*put_told)(struct file *f);
 	int (*fsync)(struct file *f, bool data_only);
 	long (*fallocate)(struct file *f, int mode, loff_t off, loff_t len);
 	void (*show_fdinfo)(struct file *f, void (*emit)(void *ctx, const char *text), void *ctx);
@@ -87,6 +91,8 @@ void file_put_exec(struct file *f);
 int file_create_anon(const char *name, const struct file_ops *ops, void *private, u32 flags,
 		     struct file **out) __must_check;
 void file_get(struct file *f);
+/* From now on put_told hears of each reference that is given back. Any context. */
+void file_tell_puts(struct file *f);
 /* Drops a reference; the release runs in this task's work before it returns to user mode, or at
  * once in a kernel thread. Any context that may take spinlocks. */
 void file_put(struct file *f);
