@@ -132,6 +132,20 @@ static int cow_copy(struct mm *mm, struct vma *v, u64 addr, struct pte *ptep, st
 	return p ? 0 : -ENOMEM;
 }
 
+/*
+ * The page behind ptep has left its file and is about to be unmapped; what would be written to it now
+ * would be lost. The access faults again and finds what the file has.
+ */
+static int drop_stale(struct mm *mm, struct vma *v, u64 addr, struct pte *ptep, struct page *p)
+	RELEASES(mm->page_table_lock)
+{
+	pte_set(ptep, (struct pte){0});
+	arch_tlb_flush_range(mm, addr, addr + PAGE_SIZE);
+	spin_unlock(&mm->page_table_lock);
+	release_replaced(mm, v, p);
+	return 0;
+}
+
 /* A write to a present entry that does not allow it. */
 static int fault_write_protected(struct mm *mm, struct vma *v, u64 addr, struct pte *ptep)
 {
@@ -149,8 +163,8 @@ static int fault_write_protected(struct mm *mm, struct vma *v, u64 addr, struct 
 	    (page_test(p, PG_ANON) && ref_read(&p->ref) == 1)) {
 		unsigned int prot = vma_prot(v) | PTE_DIRTY | PTE_YOUNG;
 
-		if (!page_test(p, PG_ANON))
-			page_mark_dirty(p);
+		if (!page_test(p, PG_ANON) && !page_mark_dirty(p))
+			return drop_stale(mm, v, addr, ptep, p);
 		pte_set(ptep, pte_make(pte_paddr(e), prot));
 		spin_unlock(&mm->page_table_lock);
 		return 0;
@@ -184,10 +198,12 @@ static bool install_file_page(struct mm *mm, struct vma *v, struct pte *ptep, st
 		rss_add(mm, p, -1);
 		return false;
 	}
-	pte_set(ptep, file_pte(v, p, write));
 	/* It may have been written out, and so become clean, since the file system marked it. */
-	if (cached && write && v->flags & VMA_SHARED)
-		page_mark_dirty(p);
+	if (cached && write && v->flags & VMA_SHARED && !page_mark_dirty(p)) {
+		rss_add(mm, p, -1);
+		return false;
+	}
+	pte_set(ptep, file_pte(v, p, write));
 	return true;
 }
 

@@ -279,12 +279,20 @@ static struct page *next_locked(struct mapping *m, u64 *index, u64 last)
  * tests page->mapping then; we clear mapping first and test mapcount then (both fully ordered), so
  * at least one side sees the other: either the fault gives up or we unmap again. Releases the page
  * lock, whose rank is higher than that of the list of areas, before it unmaps.
+ *
+ * clean_only: a page that is dirty stays. A page that is not cannot become so without pages_lock, and
+ * nobody has the right to write to it: with page_mark_dirty's answer a fault sees that it is too late.
  */
-static void page_remove(struct mapping *m, struct page *p)
+static void page_remove(struct mapping *m, struct page *p, bool clean_only)
 {
 	u64 index = p->index;
 
 	spin_lock(&m->pages_lock);
+	if (clean_only && page_test(p, PG_DIRTY)) {
+		spin_unlock(&m->pages_lock);
+		page_unlock(p);
+		return;
+	}
 	xa_erase(&m->pages, p->index);
 	m->nr_pages--;
 	if (page_test(p, PG_DIRTY) && !page_test(p, PG_SHMEM))
@@ -302,7 +310,7 @@ static void page_remove(struct mapping *m, struct page *p)
 	page_put(p);
 }
 
-void page_cache_truncate(struct mapping *m, u64 first, u64 last)
+static void remove_range(struct mapping *m, u64 first, u64 last, bool clean_only)
 {
 	u64 index = first;
 	struct page *p;
@@ -310,12 +318,22 @@ void page_cache_truncate(struct mapping *m, u64 first, u64 last)
 	while (first <= last && (p = next_locked(m, &index, last))) {
 		u64 removed = p->index;
 
-		page_remove(m, p);
+		page_remove(m, p, clean_only);
 		page_put(p);
 		if (removed >= last)
 			break;
 		index = removed + 1;
 	}
+}
+
+void page_cache_truncate(struct mapping *m, u64 first, u64 last)
+{
+	remove_range(m, first, last, false);
+}
+
+void page_cache_forget_clean(struct mapping *m)
+{
+	remove_range(m, 0, U64_MAX, true);
 }
 
 u64 page_cache_next_present(struct mapping *m, u64 from)

@@ -78,6 +78,9 @@ size_t mm_access_remote(struct mm *mm, u64 addr, void *buf, size_t len, bool wri
 			memcpy(at, (char *)buf + done, n);
 		else
 			memcpy((char *)buf + done, at, n);
+		/* It may have been written out between the fault and the copy. */
+		if (write && !page_test(p, PG_ANON))
+			page_mark_dirty(p);
 		page_put(p);
 		done += n;
 		addr += n;

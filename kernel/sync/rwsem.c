@@ -185,6 +185,17 @@ void rwsem_read_unlock(struct rwsem *s) NO_THREAD_SAFETY
 		wake_waiters(s);
 }
 
+bool rwsem_write_trylock(struct rwsem *s) NO_THREAD_SAFETY
+{
+	u64 free = 0;
+
+	if (!count_cmpxchg(s, &free, WRITER))
+		return false;
+	sleeping_lock_acquire_nested(s);
+	WRITE_ONCE(s->writer, current);
+	return true;
+}
+
 static __noinline int write_lock_slow(struct rwsem *s, u32 state) NO_THREAD_SAFETY
 {
 	struct rwsem_waiter w = {.writer = true};

@@ -60,6 +60,7 @@ static bool name_check(struct dentry *d)
 	struct p9_name name = p9_name_copy(d, text);
 	struct p9_fid *walk;
 	struct p9_attr a;
+	u32 changes = i ? p9_changes(i) : 0;
 	int err = look(parent, &name, &a, &walk);
 	bool same = i ? !err && a.qid.path == i->ino : err == -ENOENT;
 
@@ -67,7 +68,7 @@ static bool name_check(struct dentry *d)
 	if (!err)
 		p9_fid_put(walk);
 	if (!err && same)
-		p9_inode_refresh(i, &a);
+		p9_inode_refresh(i, &a, changes);
 	if (same)
 		name_checked(d);
 	return same;
@@ -105,6 +106,7 @@ static int lookup(struct inode *dir, struct dentry *d)
 static void dir_changed(struct inode *dir)
 {
 	inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
+	p9_changed(dir);
 }
 
 /* The group and mode bits that an object gets from dir. */
@@ -244,6 +246,7 @@ static int link(struct dentry *old, struct inode *dir, struct dentry *d)
 		return err;
 	inode_get(old->inode);
 	inode_add_link(old->inode);
+	p9_changed(old->inode);
 	dir_changed(dir);
 	dentry_instantiate(d, old->inode);
 	return 0;
@@ -257,6 +260,7 @@ static void lost_name(struct inode *i)
 	struct p9_inode *pi = p9_i(i);
 
 	inode_drop_link(i);
+	p9_changed(i);
 	p9_fid_lost_name(i);
 	if (i->nlink)
 		return;

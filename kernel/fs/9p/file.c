@@ -134,6 +134,7 @@ static int write_file(struct inode *i, struct p9_fid *f, u64 pos, struct page **
 	if (!err && !i->nlink)
 		pi->host_end = MAX(pi->host_end, pos + len);
 	pi->version_known = false;
+	p9_changed(i);
 	return err;
 }
 
@@ -185,6 +186,7 @@ static int written(struct mapping *m)
 		pi->version = now.qid.version;
 		pi->version_known = true;
 	}
+	p9_changed(i);
 	p9_fid_put(f);
 	return err == -ENOENT ? 0 : err; /* the host has removed it */
 }

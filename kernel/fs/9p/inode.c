@@ -218,13 +218,7 @@ void p9_evict(struct inode *i)
 
 /* ---- Attributes ---- */
 
-static void data_forget(struct inode *i)
-{
-	mapping_unmap_range(&i->mapping, 0, U64_MAX, false);
-	page_cache_truncate(&i->mapping, 0, U64_MAX);
-}
-
-void p9_inode_refresh(struct inode *i, const struct p9_attr *a)
+static void refresh_locked(struct inode *i, const struct p9_attr *a)
 {
 	struct p9_inode *pi = p9_i(i);
 
@@ -233,16 +227,31 @@ void p9_inode_refresh(struct inode *i, const struct p9_attr *a)
 	WRITE_ONCE(i->uid, a->uid);
 	WRITE_ONCE(i->gid, a->gid);
 	WRITE_ONCE(i->nlink, (u32)a->nlink);
-	if (mapping_unclean(&i->mapping))
+	if (mapping_unclean(&i->mapping) || READ_ONCE(i->mapping.nr_dirty))
 		return; /* what is here is newer */
 	if (S_ISREG(i->mode) && ((pi->version_known && pi->version != a->qid.version) ||
 				 i->size != a->size))
-		data_forget(i);
+		page_cache_forget_clean(&i->mapping);
 	pi->version = a->qid.version;
 	pi->version_known = true;
 	WRITE_ONCE(i->size, a->size);
 	WRITE_ONCE(i->blocks, a->blocks);
 	set_times(i, a);
+}
+
+/*
+ * Changes of ours hold the inode lock, except what write-back and stores to mapped pages do. Who has
+ * the lock is changing the inode now, so there is nothing to wait for. What was written since the
+ * attributes were asked for still counts as unclean, or writing it back has been counted; pages that
+ * a store makes dirty while the old ones are forgotten stay.
+ */
+void p9_inode_refresh(struct inode *i, const struct p9_attr *a, u32 changes)
+{
+	if (!rwsem_write_trylock(&i->lock))
+		return;
+	if (p9_changes(i) == changes)
+		refresh_locked(i, a);
+	rwsem_write_unlock(&i->lock);
 }
 
 int p9_inode_revalidate(struct dentry *d)
@@ -251,6 +260,7 @@ int p9_inode_revalidate(struct dentry *d)
 	u64 validity = p9_sb(i->sb)->validity_ns;
 	struct p9_attr a;
 	struct p9_fid *f;
+	u32 changes;
 	int err;
 
 	if (!validity || !i->nlink ||
@@ -259,10 +269,11 @@ int p9_inode_revalidate(struct dentry *d)
 	err = p9_fid_any(d, &f);
 	if (err)
 		return err;
+	changes = p9_changes(i);
 	err = p9_getattr(f, &a);
 	p9_fid_put(f);
 	if (!err && a.qid.path == i->ino)
-		p9_inode_refresh(i, &a);
+		p9_inode_refresh(i, &a, changes);
 	return err;
 }
 
@@ -370,6 +381,7 @@ int p9_setattr_op(struct dentry *d, struct iattr *attr)
 	if (err)
 		return err;
 	err = inode_setattr_simple(d, attr);
+	p9_changed(i);
 	return err || !resize ? err : times_after_resize(d);
 }
 

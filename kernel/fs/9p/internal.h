@@ -31,6 +31,7 @@ struct p9_inode {
 	u32 version;                 /* of the data as cached (qid.version); inode lock or new */
 	bool version_known;          /* false after changes of our own */
 	u64 checked_ns;              /* when the attributes were last fetched; torn-free */
+	u32 changes;                 /* made or written back by us; atomic: see p9_inode_refresh */
 	u64 host_end;                /* unlinked files: bytes of the host's file that are ours; inode lock */
 	struct list_head walk_node, open_node; /* super lock */
 	struct rcu_head rcu;
@@ -60,8 +61,21 @@ int p9_inode_new(const struct inode *dir, const struct p9_qid *qid, u32 mode, u6
 		 const char *link, struct inode **out) __must_check;
 /* No name is left: the number may come again. */
 void p9_inode_unhash(struct inode *i);
-/* Takes over attributes that the server reports for an inode. */
-void p9_inode_refresh(struct inode *i, const struct p9_attr *a);
+/*
+ * Takes over attributes that the server reports for an inode. `changes` is p9_changes of the moment
+ * before they were asked for: if the guest has changed the inode since, or is at it, they are not
+ * believed and asked for again next time.
+ */
+void p9_inode_refresh(struct inode *i, const struct p9_attr *a, u32 changes);
+/* The guest has changed something that the server's attributes tell; any context. */
+static inline void p9_changed(const struct inode *i)
+{
+	__atomic_fetch_add(&p9_i(i)->changes, 1, __ATOMIC_SEQ_CST);
+}
+static inline u32 p9_changes(const struct inode *i)
+{
+	return __atomic_load_n(&p9_i(i)->changes, __ATOMIC_SEQ_CST);
+}
 /* Fetches the attributes if those known are too old. 0 or -errno. */
 int p9_inode_revalidate(struct dentry *d) __must_check;
 void p9_evict(struct inode *i);

@@ -119,6 +119,11 @@ bool page_trylock(struct page *p) __must_check;
 void page_unlock(struct page *p);
 /* Removes pages [first, last] from the cache (they are unmapped already). May sleep. */
 void page_cache_truncate(struct mapping *m, u64 first, u64 last);
+/*
+ * Removes all pages that hold what the store had when they were read, mapped or not: the store has
+ * something else now. Changed ones stay. The caller keeps write(2) out. May sleep.
+ */
+void page_cache_forget_clean(struct mapping *m);
 /* First index >= from that has data (has none), for SEEK_DATA and SEEK_HOLE; U64_MAX: none. */
 u64 page_cache_next_present(struct mapping *m, u64 from);
 u64 page_cache_next_hole(struct mapping *m, u64 from);

@@ -45,6 +45,7 @@ void rwsem_read_unlock(struct rwsem *s) RELEASES_SHARED(*s);
 void rwsem_write_lock(struct rwsem *s) ACQUIRES(*s);
 int rwsem_write_lock_killable(struct rwsem *s) __must_check TRY_ACQUIRES(false, *s);
 void rwsem_write_lock_nested(struct rwsem *s) ACQUIRES(*s);
+bool rwsem_write_trylock(struct rwsem *s) __must_check TRY_ACQUIRES(true, *s);
 void rwsem_write_unlock(struct rwsem *s) RELEASES(*s);
 /* Turns the write lock into a read lock without letting a writer in between. */
 void rwsem_downgrade(struct rwsem *s);
