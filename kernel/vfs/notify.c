@@ -7,24 +7,32 @@
  * its owner outside all locks. The inode stays as long as the watch has a reference: who comes late
  * takes the inode's lock to learn that it is off.
  *
+ * A super block that goes ends its watches, and waits for those that others were ending: the inode that
+ * such a watch still holds must not be put into a file system that is no more.
+ *
  * Locks: dentry lock, inode spin, then the watcher's own. all_lock stands alone.
  */
 #include <lib/errno.h>
+#include <sync/wait.h>
 #include <vfs/notify.h>
 
 u32 notify_nr_watches;
 
 static DEFINE_SPINLOCK(all_lock, LOCK_RANK_NOTIFY);
 static struct list_head all_watches = LIST_INIT(all_watches); /* all_lock */
+static DEFINE_WAIT_QUEUE(unwatched); /* a super block's nr_watches has become 0 */
 
 void notify_put(struct notify_watch *w)
 {
 	struct inode *i = w->inode;
+	struct super_block *sb = i->sb;
 
 	if (!ref_put(&w->ref))
 		return;
 	w->ops->free(w);
 	inode_put(i);
+	if (atomic_dec_and_test(&sb->nr_watches))
+		wake_up_all(&unwatched); /* sb may be gone by now */
 }
 
 void notify_mask_changed(struct inode *i)
@@ -40,6 +48,7 @@ void notify_mask_changed(struct inode *i)
 void notify_attach(struct notify_watch *w, struct inode *i)
 {
 	inode_get(i);
+	atomic_inc(&i->sb->nr_watches);
 	w->inode = i;
 	w->attached = true;
 	spin_lock(&all_lock);
@@ -263,4 +272,5 @@ void notify_super_slow(struct super_block *sb)
 			finish(w);
 		notify_put(w);
 	}
+	wait_event(&unwatched, !atomic_read(&sb->nr_watches));
 }

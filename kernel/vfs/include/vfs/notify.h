@@ -108,6 +108,6 @@ static inline void notify_gone(struct inode *i)
 /* A file system is about to go: so do the watches on it. */
 static inline void notify_super(struct super_block *sb)
 {
-	if (notify_anybody())
+	if (atomic_read(&sb->nr_watches))
 		notify_super_slow(sb);
 }
