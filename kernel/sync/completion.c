@@ -77,3 +77,8 @@ int wait_for_completion_killable(struct completion *c)
 {
 	return wait_state(c, TASK_KILLABLE);
 }
+
+int wait_for_completion_interruptible(struct completion *c)
+{
+	return wait_state(c, TASK_INTERRUPTIBLE);
+}

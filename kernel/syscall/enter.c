@@ -6,9 +6,14 @@
  * it may have slept. Who refuses a call puts its result into the registers and answers -1 here.
  */
 #include <arch/entry.h>
+#include <seccomp/seccomp.h>
 #include <task/task.h>
+
+#define GATE_SKIP (-1L)
 
 long gate_enter_work(struct regs *regs)
 {
+	if ((READ_ONCE(current->work) & WORK_ENTER_SECCOMP) && !seccomp_enter(regs))
+		return GATE_SKIP;
 	return regs_syscall_nr(regs);
 }

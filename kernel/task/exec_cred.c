@@ -14,7 +14,7 @@ static void cred_apply_setid(struct cred *c, const struct file *f)
 {
 	u32 mode = READ_ONCE(f->inode->mode);
 
-	if (!mount_may_suid(f->path.mnt) || c->no_new_privs)
+	if (!mount_may_suid(f->path.mnt) || current->no_new_privs)
 		return;
 	if (mode & S_ISUID)
 		c->euid = READ_ONCE(f->inode->uid);
@@ -90,9 +90,9 @@ static bool fs_is_shared(void)
 /* Takes back what a caller must not gain who promised to gain nothing, or who is not alone. */
 static void cred_limit(struct cred *c, const struct cred *old)
 {
-	if (!c->no_new_privs && !fs_is_shared())
+	if (!current->no_new_privs && !fs_is_shared())
 		return;
-	if (!capable(CAP_SETUID) || c->no_new_privs) {
+	if (!capable(CAP_SETUID) || current->no_new_privs) {
 		c->euid = c->uid;
 		c->egid = c->gid;
 	}

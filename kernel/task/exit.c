@@ -11,6 +11,7 @@
 #include <ipc/ipc.h>
 #include <lib/string.h>
 #include <mm/mm.h>
+#include <seccomp/seccomp.h>
 #include <sync/wait.h>
 #include <syscall/table.h>
 #include <task/rusage.h>
@@ -113,6 +114,7 @@ void tasks_release(struct task *dead)
 		dead = t->next_dead;
 		atomic_dec(&t->cred->user->nr_tasks);
 		pid_put(t->pid);
+		seccomp_release(t);
 		task_release_stack(t);
 		task_put(t);
 	}

@@ -9,6 +9,7 @@
 #include <lib/string.h>
 #include <mm/mm.h>
 #include <mm/user.h>
+#include <seccomp/seccomp.h>
 #include <syscall/table.h>
 #include <task/fork.h>
 #include "internal.h"
@@ -283,6 +284,7 @@ static int clone_link(struct task *t, const struct clone_request *req)
 	if (signal_pending(current)) {
 		err = -ERESTARTNOINTR;
 	} else {
+		seccomp_fork(t);
 		if (req->flags & CLONE_THREAD)
 			atomic_inc(&mine->nr_live);
 		else

@@ -3,6 +3,7 @@
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <mm/mm.h>
+#include <seccomp/seccomp.h>
 #include <syscall/table.h>
 #include <task/exec.h>
 #include "internal.h"
@@ -127,17 +128,6 @@ static long prctl_ambient(u64 op, u64 cap)
 	return err;
 }
 
-static long prctl_set_no_new_privs(void)
-{
-	struct cred *c = cred_prepare();
-
-	if (!c)
-		return -ENOMEM;
-	c->no_new_privs = true;
-	cred_commit(c);
-	return 0;
-}
-
 /* Descendants find the reaper by this mark without a walk when there is none. */
 static long prctl_set_subreaper(bool on)
 {
@@ -179,9 +169,12 @@ static long prctl_capability(u32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5)
 	case PR_CAP_AMBIENT:
 		return arg4 | arg5 ? -EINVAL : prctl_ambient(arg2, arg3);
 	case PR_SET_NO_NEW_PRIVS:
-		return arg2 != 1 || arg3 | arg4 | arg5 ? -EINVAL : prctl_set_no_new_privs();
+		if (arg2 != 1 || arg3 | arg4 | arg5)
+			return -EINVAL;
+		WRITE_ONCE(current->no_new_privs, true);
+		return 0;
 	case PR_GET_NO_NEW_PRIVS:
-		return arg2 | arg3 | arg4 | arg5 ? -EINVAL : current->cred->no_new_privs;
+		return arg2 | arg3 | arg4 | arg5 ? -EINVAL : current->no_new_privs;
 	default:
 		return -EINVAL;
 	}
@@ -226,6 +219,10 @@ long sys_prctl(u32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5)
 		return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING:
 		return arg2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+	case PR_GET_SECCOMP:
+		return me->seccomp_mode;
+	case PR_SET_SECCOMP:
+		return seccomp_prctl(arg2, arg3);
 	default:
 		return prctl_capability(option, arg2, arg3, arg4, arg5);
 	}

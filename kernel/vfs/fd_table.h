@@ -3,8 +3,6 @@
 
 #include <vfs/file.h>
 
-/* Puts a new reference to f at fd, closing what was there. 0, -EMFILE, -ENOMEM, -EBUSY. */
-int fd_replace(u32 fd, struct file *f, bool cloexec) __must_check;
 bool fd_get_cloexec(u32 fd);
 void fd_set_cloexec(u32 fd, bool set);
 /* All descriptors in [first, last]. */

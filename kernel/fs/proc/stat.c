@@ -7,6 +7,7 @@
 #include <lib/string.h>
 #include <linux/sched.h>
 #include <mm/mm.h>
+#include <seccomp/seccomp.h>
 #include <signal/signal.h>
 #include <time/clock.h>
 #include "internal.h"
@@ -280,8 +281,9 @@ static void status_caps(struct text *t, struct task *task)
 
 	text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n", c->cap_inheritable,
 		    c->cap_permitted, c->cap_effective);
-	text_printf(t, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%u\n", c->cap_bounding,
-		    c->cap_ambient, c->no_new_privs);
+	text_printf(t, "CapBnd:\t%016llx\nCapAmb:\t%016llx\n", c->cap_bounding, c->cap_ambient);
+	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t%u\nSeccomp_filters:\t%u\n",
+		    task->no_new_privs, task->seccomp_mode, seccomp_count(task));
 	cred_put(c);
 }
 

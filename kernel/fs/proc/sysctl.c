@@ -18,6 +18,7 @@
 #include <net/abi.h>
 #include <net/settings.h>
 #include <net/unix.h>
+#include <seccomp/seccomp.h>
 #include <task/random.h>
 #include <task/uts.h>
 #include <vfs/file.h>
@@ -303,6 +304,38 @@ static u64 round_pipe_size(u64 size)
 	return pipe_round_size(size);
 }
 
+static int show_actions_avail(struct text *t, const struct proc_target *target)
+{
+	char names[SECCOMP_NAMES_MAX];
+
+	(void)target;
+	seccomp_actions_avail(names);
+	text_printf(t, "%s\n", names);
+	return 0;
+}
+
+static int show_actions_logged(struct text *t, const struct proc_target *target)
+{
+	char names[SECCOMP_NAMES_MAX];
+
+	(void)target;
+	seccomp_actions_logged(names);
+	text_printf(t, "%s\n", names);
+	return 0;
+}
+
+static int store_actions_logged(char *data, const struct proc_target *target)
+{
+	char *end = data;
+
+	if (proc_setting_permission(target->entry->mode, MAY_WRITE))
+		return -EPERM;
+	while (*end && *end != '\n')
+		end++;
+	*end = '\0';
+	return target->pos ? 0 : seccomp_set_actions_logged(data);
+}
+
 /* ---- The tables ---- */
 
 #define PID_MAX_MIN     301       /* a few numbers more than the reserved ones */
@@ -318,6 +351,13 @@ static const struct proc_entry random_children[] = {
 	CONSTANT("entropy_avail", ENTROPY_BITS),
 	CONSTANT("poolsize", ENTROPY_BITS),
 	SHOWN("uuid", show_uuid),
+	{0},
+};
+
+static const struct proc_entry seccomp_children[] = {
+	SHOWN("actions_avail", show_actions_avail),
+	{.name = "actions_logged", .mode = S_IFREG | 0644, .show = show_actions_logged,
+	 .store = store_actions_logged},
 	{0},
 };
 
@@ -338,6 +378,7 @@ static const struct proc_entry kernel_children[] = {
 	NUMBER_IN("pid_max", 0644, pid_max, PID_MAX_MIN, PID_LIMIT),
 	{.name = "random", .mode = S_IFDIR | 0555, .children = random_children},
 	INTEGER("randomize_va_space", randomize_va_space),
+	{.name = "seccomp", .mode = S_IFDIR | 0555, .children = seccomp_children},
 	{.name = "sem", .mode = S_IFREG | 0644, .show = show_sem_limits,
 	 .store = store_sem_limits},
 	UNSIGNED("shmall", init_ipc_limits.shmall),

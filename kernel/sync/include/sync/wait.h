@@ -123,3 +123,4 @@ void complete(struct completion *c);
 void complete_all(struct completion *c);
 void wait_for_completion(struct completion *c);
 int wait_for_completion_killable(struct completion *c) __must_check;
+int wait_for_completion_interruptible(struct completion *c) __must_check;

@@ -22,7 +22,6 @@ struct cred {
 	u32 gid, egid, sgid, fsgid;
 	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
 	u32 securebits;
-	bool no_new_privs;
 	struct group_list *groups; /* reference; NULL: none */
 	struct user_account *user; /* reference: counts for the real uid */
 };

@@ -26,6 +26,7 @@ struct mount_ns;
 struct tty;
 struct file;
 struct sem_undo_list;
+struct seccomp_filter;
 
 /* task->work: reasons to leave the gate's fast path. Exit work in the low half, entry in the high. */
 #define WORK_SIGNAL      BIT(0)   /* signal_pending: something to deliver, or a stop to take */
@@ -79,6 +80,9 @@ struct task {
 	struct fs_context *fs;           /* own; others under alloc_lock */
 	struct mount_ns *mount_ns;       /* own; others under alloc_lock */
 	const struct cred *cred;         /* RCU; own writes */
+	bool no_new_privs;               /* set only: own, and seccomp's TSYNC under sighand */
+	u8 seccomp_mode;                 /* sighand to write: SECCOMP_MODE_* */
+	struct seccomp_filter *seccomp_filter; /* sighand to write, acquire to read own: reference */
 	struct spinlock alloc_lock;      /* mm, files, fs, mount_ns against other tasks */
 
 	/* Signals. */

@@ -229,6 +229,8 @@ void fd_install(int fd, struct file *f); /* consumes the reference */
 void fd_release(int fd);
 /* A descriptor for a file that was just made; consumes the reference, also on failure. */
 long fd_install_new(struct file *f, bool cloexec);
+/* Puts a new reference to f at fd, closing what was there. 0, -EMFILE, -ENOMEM, -EBUSY. */
+int fd_replace(u32 fd, struct file *f, bool cloexec) __must_check;
 /* Closes: flushes, drops record locks and the reference. The flush's error, or -EBADF. */
 int fd_close(int fd);
 /* Of another table (for /proc/pid/fd and SCM): a reference, or NULL. */
