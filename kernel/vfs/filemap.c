@@ -148,21 +148,14 @@ static ssize_t write_piece(struct inode *inode, struct io_iter *from, loff_t pos
 	return done ? (ssize_t)done : -EINTR;
 }
 
-static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
+ssize_t file_write_pages(struct inode *inode, struct io_iter *from, loff_t *ppos, size_t left)
 {
-	struct inode *inode = f->inode;
-	loff_t pos = *ppos;
-	ssize_t left = write_limits(f, from, &pos), n = 0;
-	loff_t start = pos;
+	loff_t pos = *ppos, start = pos;
+	ssize_t n = 0;
 
-	if (left <= 0)
-		return left;
-	n = inode_strip_privileges(f->path.dentry);
-	if (n)
-		return n;
 	inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
 	while (left) {
-		size_t want = MIN((u64)left, PAGE_SIZE - (u64)pos % PAGE_SIZE);
+		size_t want = MIN(left, PAGE_SIZE - (u64)pos % PAGE_SIZE);
 
 		n = seals_check(inode, pos, want);
 		if (!n)
@@ -170,7 +163,7 @@ static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
 		if (n < 0)
 			break;
 		pos += n;
-		left -= n;
+		left -= (size_t)n;
 		mapping_balance(&inode->mapping);
 		if (fatal_signal_pending(current))
 			break;
@@ -179,6 +172,23 @@ static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
 		return n;
 	*ppos = pos;
 	return pos - start;
+}
+
+static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
+{
+	loff_t pos = *ppos;
+	ssize_t n = write_limits(f, from, &pos);
+	int err;
+
+	if (n <= 0)
+		return n;
+	err = inode_strip_privileges(f->path.dentry);
+	if (err)
+		return err;
+	n = file_write_pages(f->inode, from, &pos, (size_t)n);
+	if (n > 0)
+		*ppos = pos;
+	return n;
 }
 
 ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos)

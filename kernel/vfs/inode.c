@@ -11,6 +11,7 @@
 #include <mm/slab.h>
 #include <task/task.h>
 #include <vfs/acl.h>
+#include <vfs/blkdev.h>
 #include <vfs/chrdev.h>
 #include <vfs/file.h>
 #include <vfs/file_caps.h>
@@ -93,10 +94,12 @@ void inode_init_special(struct inode *i, u32 mode, u64 rdev)
 		i->rdev = rdev;
 	if (S_ISCHR(mode))
 		i->fops = &chrdev_fops;
+	else if (S_ISBLK(mode))
+		i->fops = &blkdev_fops;
 	else if (S_ISFIFO(mode))
 		i->fops = &fifo_fops;
 	else
-		i->fops = &no_device_fops; /* sockets; block devices come with the first driver */
+		i->fops = &no_device_fops; /* sockets */
 }
 
 void inode_add_link(struct inode *i)

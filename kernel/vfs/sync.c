@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <signal/signal.h>
 #include <syscall/table.h>
+#include <vfs/blkdev.h>
 #include <vfs/file.h>
 #include <vfs/notify.h>
 
@@ -45,6 +46,7 @@ long sys_sync(void)
 		if (m->sb->ops && m->sb->ops->sync)
 			m->sb->ops->sync(m->sb);
 	mutex_unlock(&ns->lock);
+	block_sync_all();
 	return 0;
 }
 

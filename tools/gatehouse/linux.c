@@ -168,7 +168,7 @@ static void module_add(struct cpio_writer *writer, const char *name, size_t len)
 }
 
 void linux_add_modules(struct cpio_writer *writer, const char *kernel, enum machine_type machine,
-		       bool shares)
+		       bool shares, bool disks)
 {
 	static const char *const wanted[][2] = {
 		[MACHINE_MICROVM] = {"virtio_mmio", "virtio_console"},
@@ -189,6 +189,12 @@ void linux_add_modules(struct cpio_writer *writer, const char *kernel, enum mach
 	if (shares) {
 		module_add(writer, "9pnet_virtio", strlen("9pnet_virtio"));
 		module_add(writer, "9p", strlen("9p"));
+	}
+	if (disks) {
+		module_add(writer, "virtio_blk", strlen("virtio_blk"));
+		module_add(writer, "crc32c_intel", strlen("crc32c_intel"));
+		module_add(writer, "crc32c_generic", strlen("crc32c_generic"));
+		module_add(writer, "ext4", strlen("ext4"));
 	}
 	if (!module_list)
 		return;

@@ -13,7 +13,8 @@ enum kernel_kind kernel_identify(const char *path);
 
 /*
  * Adds the modules that a bzImage needs to reach the machine's virtio ports, and their list in
- * loading order, where the guest's init looks for it. shares: 9p too. Dies when the modules are not found.
+ * loading order, where the guest's init looks for it. shares: 9p too; disks: virtio-blk and ext4. Dies
+ * when the modules are not found.
  */
 void linux_add_modules(struct cpio_writer *writer, const char *kernel, enum machine_type machine,
-		       bool shares);
+		       bool shares, bool disks);

@@ -35,7 +35,7 @@
 
 /* A NULL-terminated argument list under construction. */
 struct words {
-	char *word[160];
+	char *word[320];
 	size_t count;
 };
 
@@ -271,6 +271,64 @@ static void add_shares(struct words *words, const struct run_options *options,
 	}
 }
 
+/* The file behind a disk, with what watches it or makes it fail; *node: the name of the topmost part. */
+static void add_disk_file(struct words *words, const struct disk *disk, size_t i, char **node)
+{
+	const char *ro = disk->read_only ? ",read-only=on,auto-read-only=off" : "";
+	char *path = escape_commas(disk->path);
+
+	ADD(words, "-blockdev");
+	ADD(words, "driver=%s,node-name=file%zu,filename=%s,discard=unmap%s",
+	    disk->is_device ? "host_device" : "file", i, path, ro);
+	*node = format_text("file%zu", i);
+	free(path);
+	if (disk->faults) {
+		path = escape_commas(disk->faults);
+		ADD(words, "-blockdev");
+		ADD(words, "driver=blkdebug,node-name=faults%zu,image=%s,config=%s,discard=unmap%s", i,
+		    *node, path, ro);
+		free(*node);
+		free(path);
+		*node = format_text("faults%zu", i);
+	}
+	if (disk->log) {
+		path = escape_commas(disk->log);
+		ADD(words, "-blockdev");
+		ADD(words, "driver=file,node-name=logfile%zu,filename=%s", i, path);
+		ADD(words, "-blockdev");
+		ADD(words, "driver=blklogwrites,node-name=log%zu,file=%s,log=logfile%zu,discard=unmap",
+		    i, *node, i);
+		free(*node);
+		free(path);
+		*node = format_text("log%zu", i);
+	}
+}
+
+/*
+ * Images are raw: a format that QEMU would guess from the contents is one that the guest could write.
+ * What the guest has flushed is on the host's disk (the file is synced); the rest is in its cache.
+ */
+static void add_disks(struct words *words, const struct run_options *options,
+		      const struct boot_files *files)
+{
+	for (size_t i = 0; i < files->nr_disks; i++) {
+		const struct disk *disk = &files->disks[i];
+		char *node;
+
+		add_disk_file(words, disk, i, &node);
+		ADD(words, "-blockdev");
+		ADD(words, "driver=raw,node-name=disk%zu,file=%s,discard=unmap%s", i, node,
+		    disk->read_only ? ",read-only=on" : "");
+		ADD(words, "-device");
+		ADD(words, "%s,drive=disk%zu,write-cache=on,num-queues=%u,serial=disk%zu",
+		    options->machine == MACHINE_MICROVM
+			    ? "virtio-blk-device"
+			    : "virtio-blk-pci,disable-legacy=on,ioeventfd=off",
+		    i, options->nr_cpus < 8 ? options->nr_cpus : 8, i);
+		free(node);
+	}
+}
+
 static void build_command(struct words *words, const struct run_options *options,
 			  const struct boot_files *files, const struct machine_streams *streams,
 			  const struct qemu_ends *ends)
@@ -296,6 +354,7 @@ static void build_command(struct words *words, const struct run_options *options
 	add_channels(words, options, streams, ends);
 	add_random(words, options);
 	add_shares(words, options, files);
+	add_disks(words, options, files);
 }
 
 /* An end of ours never blocks and is not inherited; an end of QEMU's never is number 0, 1 or 2. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "disk.h"
 #include "options.h"
 #include "share.h"
 
@@ -18,6 +19,8 @@ struct boot_files {
 	uint64_t initrd_size; /* bytes */
 	const struct share *shares; /* host directories that the guest mounts */
 	size_t nr_shares;
+	const struct disk *disks; /* the root first, if it is one */
+	size_t nr_disks;
 };
 
 /* How the program's streams are wired. */

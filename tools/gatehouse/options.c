@@ -19,10 +19,13 @@ const char options_help[] =
 	"Runs CMD, an ordinary Linux program, on the Gatehouse kernel in a virtual machine.\n"
 	"Without CMD: a shell. Standard input, output and error are the program's own.\n"
 	"\n"
-	"  --root DIR|CPIO      root file system: a directory, shared live, or a cpio archive\n"
-	"                       (newc), unpacked into memory;\n"
+	"  --root DIR|IMAGE|CPIO  root file system: a directory, shared live; an ext4 image, as a\n"
+	"                       disk (IMAGE:ro: not to be changed); or a cpio archive (newc),\n"
+	"                       unpacked into memory;\n"
 	"                       default: a small root with busybox\n"
 	"  --volume HOST:GUEST[:ro]  share a host directory (may be repeated)\n"
+	"  --disk IMAGE[:ro]    a disk (/dev/vda, vdb ...) with the contents of a file, or of a\n"
+	"                       block device; ro: it cannot be changed (may be repeated)\n"
 	"  --env NAME=VALUE     set an environment variable (may be repeated)\n"
 	"  --workdir DIR        directory in the guest to start in (default /)\n"
 	"  --user USER[:GROUP]  names or numbers in the guest (default root)\n"
@@ -60,6 +63,11 @@ static void take_root(struct run_options *options, const char *value)
 static void take_volume(struct run_options *options, const char *value)
 {
 	list_add(&options->volumes, &options->nr_volumes, value);
+}
+
+static void take_disk(struct run_options *options, const char *value)
+{
+	list_add(&options->disks, &options->nr_disks, value);
 }
 
 static void take_env(struct run_options *options, const char *value)
@@ -202,7 +210,7 @@ static void take_help(struct run_options *options, const char *value)
 /* clang-format off */
 static const struct option option_table[] = {
 	{ "root", take_root, true },       { "env", take_env, true },
-	{ "volume", take_volume, true },
+	{ "volume", take_volume, true },   { "disk", take_disk, true },
 	{ "workdir", take_workdir, true }, { "user", take_user, true },
 	{ "hostname", take_hostname, true }, { "cpus", take_cpus, true },
 	{ "memory", take_memory, true },   { "timeout", take_timeout, true },

@@ -19,6 +19,8 @@ struct run_options {
 	const char *kernel;   /* NULL: Gatehouse's */
 	const char **append;  /* words for the kernel command line */
 	size_t nr_append;
+	const char **disks; /* IMAGE[:ro][:log=FILE][:faults=FILE], as given */
+	size_t nr_disks;
 	const char **volumes; /* HOST:GUEST[:ro], as given */
 	size_t nr_volumes;
 	const char **env; /* NAME=VALUE */

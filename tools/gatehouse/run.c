@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cpio.h"
+#include "disk.h"
 #include "error.h"
 #include "linux.h"
 #include "machine.h"
@@ -51,10 +52,12 @@ static void add_root(struct cpio_writer *writer, const char *root)
 		root_add_archive(writer, own_file("root.cpio"));
 		return;
 	}
-	if (stat(root, &st) < 0)
-		die("cannot read the root '%s': %s", root, strerror(errno));
-	if (!S_ISDIR(st.st_mode))
-		root_add_archive(writer, root);
+	if (!disk_is_root_image(root)) {
+		if (stat(root, &st) < 0)
+			die("cannot read the root '%s': %s", root, strerror(errno));
+		if (!S_ISDIR(st.st_mode))
+			root_add_archive(writer, root);
+	}
 	root_add_file(writer, own_file("init"), "init", 0755);
 }
 
@@ -73,7 +76,7 @@ static void pack_initrd(struct boot_files *files, const struct run_options *opti
 	add_root(&writer, options->root);
 	if (files->is_linux)
 		linux_add_modules(&writer, files->kernel, options->machine,
-				  files->nr_shares > 0);
+				  files->nr_shares > 0, files->nr_disks > 0);
 	if (!cpio_finish(&writer))
 		die("cannot make the root image: %s", strerror(errno));
 	fclose(out);
@@ -87,6 +90,7 @@ static void choose_files(struct boot_files *files, const struct run_options *opt
 	files->kernel = options->kernel ? options->kernel : own_file("gatehouse.elf");
 	files->is_linux = kernel_identify(files->kernel) == KERNEL_LINUX;
 	files->nr_shares = shares_choose(&files->shares, options, files->is_linux);
+	files->nr_disks = disks_choose(&files->disks, options);
 	if (files->is_linux || options->root)
 		pack_initrd(files, options);
 }

@@ -149,9 +149,14 @@ static void send_configuration(struct session *s, const struct run_options *opti
 	for (char *const *word = options->argv; *word; word++)
 		channel_send_text(channel, CONTROL_ARG, *word);
 	send_environment(channel, options, streams->terminal);
+	if (files->nr_disks && files->disks[0].is_root) {
+		char *text = disk_describe_root(&files->disks[0]);
+		channel_send_text(channel, CONTROL_MOUNT, text);
+		free(text);
+	}
 	for (size_t i = 0; i < files->nr_shares; i++) {
 		char *text = share_describe(&files->shares[i]);
-		channel_send_text(channel, CONTROL_SHARE, text);
+		channel_send_text(channel, CONTROL_MOUNT, text);
 		free(text);
 	}
 	channel_send_text(channel, CONTROL_WORKDIR, options->workdir);

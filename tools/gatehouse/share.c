@@ -91,6 +91,6 @@ char *share_describe(const struct share *share)
 	const char *cache = strcmp(share->guest, "/") == 0 ? "loose" : "mmap";
 	const char *squash = share->privileged || share->is_linux ? "" : ",squash";
 
-	return format_text("%s %s trans=virtio,version=9p2000.L,msize=524288,cache=%s%s %s",
+	return format_text("%s 9p %s trans=virtio,version=9p2000.L,msize=524288,cache=%s%s %s",
 			   share->read_only ? "ro" : "rw", share->tag, cache, squash, share->guest);
 }

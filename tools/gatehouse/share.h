@@ -23,5 +23,5 @@ struct share {
  */
 size_t shares_choose(const struct share **shares, const struct run_options *options, bool is_linux);
 
-/* What the guest's init is told (CONTROL_SHARE); the caller frees it. */
+/* What the guest's init is told (CONTROL_MOUNT); the caller frees it. */
 char *share_describe(const struct share *share);

@@ -127,9 +127,9 @@ static void config_apply(struct config *config, const struct control_frame *fram
 	case CONTROL_ENV:
 		config->envp = list_append(config->envp, &config->nr_env, string_take(frame));
 		break;
-	case CONTROL_SHARE:
-		config->shares =
-			list_append(config->shares, &config->nr_shares, string_take(frame));
+	case CONTROL_MOUNT:
+		config->mounts =
+			list_append(config->mounts, &config->nr_mounts, string_take(frame));
 		break;
 	case CONTROL_WORKDIR:
 		config->workdir = string_take(frame);

@@ -35,7 +35,7 @@ enum control_type {
 	CONTROL_HOSTNAME, /* default gatehouse */
 	CONTROL_TERMINAL, /* struct control_terminal: the program gets TERMINAL_DEVICE */
 	CONTROL_END_MARK, /* END_MARK_LEN bytes */
-	CONTROL_SHARE,	  /* "ro|rw TAG OPTIONS DIR": a 9p share and where it is mounted */
+	CONTROL_MOUNT,	  /* "ro|rw TYPE SOURCE OPTIONS DIR": something to mount; options "-": none */
 	CONTROL_START,	  /* empty: the configuration is complete */
 
 	/* host to guest, while the program runs */

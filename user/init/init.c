@@ -170,8 +170,7 @@ int main(void)
 	control_send(CONTROL_STARTED, NULL, 0);
 	status = exit_code(wait_for_program(program, &unblocked));
 	end_stragglers();
-	if (config.nr_shares)
-		sync(); /* the host ends the machine as soon as it knows */
+	setup_end(); /* the host ends the machine as soon as it knows */
 	control_send(CONTROL_EXIT, &status, sizeof(status));
 	program_finish_streams(&config);
 	sleep(10);

@@ -18,8 +18,8 @@ struct config {
 	const char *workdir;
 	const char *user; /* NULL: root */
 	const char *hostname;
-	char **shares; /* as CONTROL_SHARE has them */
-	size_t nr_shares;
+	char **mounts; /* as CONTROL_MOUNT has them */
+	size_t nr_mounts;
 	bool has_terminal;
 	struct control_terminal terminal;
 	char end_mark[END_MARK_LEN];
@@ -53,12 +53,14 @@ int control_fd(void);
 void setup_devices(void);
 /* Inserts the modules that the host listed in MODULE_LIST, if any, and forgets them. */
 void setup_modules(void);
-/* Makes the share that is to be the root, if there is one, the root. True: it is. */
+/* Mounts what is to be the root, if the host said so, and makes it the root. True: it is. */
 bool setup_root(const struct config *config);
-/* Mounts the other shares. */
+/* Mounts the rest of what the host asked for. */
 void setup_volumes(const struct config *config);
 /* Mounts /proc, /sys, /tmp … and sets the host name. */
 void setup_system(const struct config *config);
+/* The program has ended: everything to the disks. */
+void setup_end(void);
 
 /* --- program.c: the program ------------------------------------------------------------------- */
 

@@ -114,54 +114,56 @@ void setup_modules(void)
 	unlink(MODULE_LIST);
 }
 
-/* The parts of CONTROL_SHARE. */
-struct share {
+/* The parts of CONTROL_MOUNT. */
+struct request {
 	unsigned long flags;
-	const char *tag, *options;
+	const char *type, *source, *options;
 	char *target;
 };
 
-static void share_parse(const char *text, struct share *share)
+static void request_parse(const char *text, struct request *request)
 {
-	char *part[4] = {strdup(text)};
+	char *part[5] = {strdup(text)};
 
 	if (!part[0])
-		fail(ENOMEM, "share '%s'", text);
+		fail(ENOMEM, "mount '%s'", text);
 
-	for (int i = 1; i < 4; i++) {
+	for (int i = 1; i < 5; i++) {
 		part[i] = strchr(part[i - 1], ' ');
 		if (!part[i])
-			fail(0, "malformed share '%s'", text);
+			fail(0, "malformed mount '%s'", text);
 		*part[i]++ = '\0';
 	}
-	*share = (struct share){.flags = strcmp(part[0], "ro") == 0 ? MS_RDONLY : 0,
-				.tag = part[1], .options = part[2], .target = part[3]};
+	*request = (struct request){.flags = strcmp(part[0], "ro") == 0 ? MS_RDONLY : 0,
+				    .type = part[1], .source = part[2],
+				    .options = strcmp(part[3], "-") == 0 ? NULL : part[3],
+				    .target = part[4]};
 }
 
-static void share_mount(const struct share *share, const char *where)
+static void request_mount(const struct request *r, const char *where)
 {
-	if (mount(share->tag, where, "9p", share->flags, share->options) < 0)
-		fail(errno, "cannot mount the share on %s in the guest", share->target);
+	if (mount(r->source, where, r->type, r->flags, r->options) < 0)
+		fail(errno, "cannot mount %s (%s) on %s in the guest", r->source, r->type, r->target);
 }
 
-/* As switch_root does: the share is moved over the initial root, which stays below it, unseen. */
+/* As switch_root does: it is moved over the initial root, which stays below it, unseen. */
 bool setup_root(const struct config *config)
 {
-	struct share share;
+	struct request request;
 
-	if (!config->nr_shares)
+	if (!config->nr_mounts)
 		return false;
-	share_parse(config->shares[0], &share);
-	if (strcmp(share.target, "/") != 0)
+	request_parse(config->mounts[0], &request);
+	if (strcmp(request.target, "/") != 0)
 		return false;
 	unlink("/init");
 	rmdir(BOOT_DIR);
 	if (mkdir("/root", 0755) < 0 && errno != EEXIST)
 		fail(errno, "cannot make /root");
-	share_mount(&share, "/root");
+	request_mount(&request, "/root");
 	if (chdir("/root") < 0 || umount2("/dev", MNT_DETACH) < 0 ||
 	    mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
-		fail(errno, "cannot make the share the root");
+		fail(errno, "cannot make %s the root", request.source);
 	mount_one(&devices);
 	return true;
 }
@@ -181,15 +183,30 @@ static void make_directories(char *path)
 
 void setup_volumes(const struct config *config)
 {
-	for (size_t i = 0; i < config->nr_shares; i++) {
-		struct share share;
+	for (size_t i = 0; i < config->nr_mounts; i++) {
+		struct request request;
 
-		share_parse(config->shares[i], &share);
-		if (strcmp(share.target, "/") == 0)
+		request_parse(config->mounts[i], &request);
+		if (strcmp(request.target, "/") == 0)
 			continue;
-		make_directories(share.target);
-		share_mount(&share, share.target);
+		make_directories(request.target);
+		request_mount(&request, request.target);
 	}
+}
+
+/* What is written is written; file systems on disks are left clean, as after umount. */
+void setup_end(void)
+{
+	FILE *mounts = fopen("/proc/self/mounts", "re");
+	char source[256], target[256];
+
+	sync();
+	while (mounts && fscanf(mounts, "%255s %255s%*[^\n]", source, target) == 2) {
+		if (strncmp(source, "/dev/", 5) == 0)
+			mount(NULL, target, NULL, MS_REMOUNT | MS_RDONLY, NULL);
+	}
+	if (mounts)
+		fclose(mounts);
 }
 
 void setup_system(const struct config *config)

@@ -22,7 +22,7 @@ struct pci_transport {
 	volatile struct virtio_pci_common_cfg *common;
 	volatile u8 *device;
 	volatile u8 *notify;
-	u32 notify_multiplier, notify_len;
+	u32 notify_multiplier, notify_len, device_len;
 };
 
 static struct pci_transport *transport_of(struct virtio_device *d)
@@ -66,8 +66,11 @@ static void pci_set_status(struct virtio_device *d, u8 status)
 
 static void pci_config(struct virtio_device *d, u32 offset, void *buf, u32 len)
 {
+	struct pci_transport *t = transport_of(d);
+
+	/* A device without these registers, or with fewer: zeroes. */
 	for (u32 i = 0; i < len; i++)
-		((u8 *)buf)[i] = transport_of(d)->device[offset + i];
+		((u8 *)buf)[i] = offset + i < t->device_len ? t->device[offset + i] : 0;
 }
 
 static u32 pci_queue_max(struct virtio_device *d, u32 index)
@@ -142,6 +145,7 @@ static int map_structures(struct pci_transport *t, const struct pci_function *f)
 			t->common = pci_map_bar(f, bar, offset, length);
 		} else if (type == VIRTIO_PCI_CAP_DEVICE_CFG && !t->device) {
 			t->device = pci_map_bar(f, bar, offset, length);
+			t->device_len = t->device ? length : 0;
 		} else if (type == VIRTIO_PCI_CAP_NOTIFY_CFG && !t->notify) {
 			t->notify = pci_map_bar(f, bar, offset, length);
 			t->notify_len = length;

@@ -18,6 +18,8 @@ enum lock_rank {
 	LOCK_RANK_SB_RENAME,     /* super block: directory renames */
 	LOCK_RANK_EPOLL_GRAPH,   /* which epoll watches which */
 	LOCK_RANK_EPOLL,         /* items of an epoll; watched files are polled under it */
+	LOCK_RANK_BLOCK_OPEN,    /* disk: openers, holders, partitions */
+	LOCK_RANK_BLOCK,         /* which block devices there are */
 	LOCK_RANK_WRITEBACK,     /* page cache: one round of the writer at a time */
 	LOCK_RANK_TTY,           /* tty: settings, then its buffers */
 	LOCK_RANK_TTY_BUFFER,
@@ -67,6 +69,7 @@ enum lock_rank {
 	LOCK_RANK_TTY_SPIN,
 	LOCK_RANK_TIMERFD_CANCEL, /* timerfds that a setting of the clock cancels; interrupts disabled */
 	LOCK_RANK_TIMERFD,       /* one of them; interrupts disabled */
+	LOCK_RANK_BLOCK_QUEUE,   /* requests on their way to a disk; interrupts disabled */
 	LOCK_RANK_DEVICE,        /* drivers; interrupts disabled */
 	LOCK_RANK_WAIT_QUEUE,    /* interrupts disabled */
 	LOCK_RANK_EPOLL_READY,   /* epoll: ready list and sleepers; interrupts disabled */

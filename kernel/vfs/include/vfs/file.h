@@ -113,6 +113,8 @@ int file_open_nonseekable(struct inode *inode, struct file *f);
 /* Page-cache backed regular files. */
 ssize_t file_read_cached(struct file *f, struct io_iter *to, loff_t *pos);
 ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos);
+/* The inner part of writing: n bytes from *pos on, which have been checked. Inode lock. Bytes or -errno. */
+ssize_t file_write_pages(struct inode *inode, struct io_iter *from, loff_t *pos, size_t n);
 int file_mmap_cached(struct file *f, struct vma *vma);
 /* The fault operation of such areas, for owners that add operations of their own. */
 int file_fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **page) __must_check;

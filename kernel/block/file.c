@@ -1,0 +1,113 @@
+/*
+ * Block devices as files. An open file of a device node works on the device's own inode (file->inode),
+ * so all nodes of a device share its pages, and the node's inode keeps only name and permissions.
+ *
+ * Locks: the device inode's lock orders writers, as for regular files.
+ */
+#include <lib/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <task/task.h>
+#include <vfs/blkdev.h>
+#include "internal.h"
+
+static const void *holder_of(const struct file *f)
+{
+	return f->private;
+}
+
+static int blkdev_open(struct inode *inode, struct file *f)
+{
+	struct block_device *b = block_device_by_dev(inode->rdev);
+	const void *holder = f->flags & O_EXCL ? f : NULL;
+	int err;
+
+	if (!b)
+		return -ENXIO;
+	err = block_device_open(b, f->mode & FMODE_WRITE, holder);
+	if (err) {
+		block_device_put(b);
+		return err;
+	}
+	f->inode = b->inode;
+	f->private = (void *)holder;
+	return 0;
+}
+
+static void blkdev_release(struct file *f)
+{
+	struct block_device *b = bdev_of(f->inode);
+
+	block_device_close(b, holder_of(f));
+	f->inode = f->path.dentry->inode;
+	block_device_put(b);
+}
+
+static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *pos)
+{
+	u64 size = READ_ONCE(f->inode->size), n = io_count(from);
+
+	if (block_device_read_only(bdev_of(f->inode)))
+		return -EPERM;
+	if ((u64)*pos >= size)
+		return -ENOSPC;
+	return file_write_pages(f->inode, from, pos, MIN(n, size - (u64)*pos));
+}
+
+static int blkdev_fsync(struct file *f, bool data_only)
+{
+	int err = mapping_sync(&f->inode->mapping);
+	int flushed = block_flush(bdev_of(f->inode));
+
+	return err ? err : flushed;
+}
+
+static ssize_t blkdev_write(struct file *f, struct io_iter *from, loff_t *pos)
+{
+	ssize_t n;
+
+	if (!io_count(from))
+		return 0;
+	rwsem_write_lock(&f->inode->lock);
+	n = write_locked(f, from, pos);
+	rwsem_write_unlock(&f->inode->lock);
+	if (n > 0 && f->flags & O_DSYNC) {
+		int err = blkdev_fsync(f, true);
+
+		if (err)
+			return err;
+	}
+	return n;
+}
+
+static loff_t blkdev_llseek(struct file *f, loff_t off, int whence)
+{
+	loff_t size = (loff_t)READ_ONCE(f->inode->size);
+
+	if (whence == SEEK_DATA || whence == SEEK_HOLE)
+		return -EINVAL;
+	return file_llseek_size(f, off, whence, size, size);
+}
+
+const struct file_ops blkdev_fops = {
+	.name = "blkdev",
+	.open = blkdev_open,
+	.read = file_read_cached,
+	.write = blkdev_write,
+	.llseek = blkdev_llseek,
+	.mmap = file_mmap_cached,
+	.release = blkdev_release,
+	.fsync = blkdev_fsync,
+};
+
+/* Disks stay once they are on the list. */
+void block_sync_all(void)
+{
+	struct disk *d;
+
+	if (list_empty(&all_disks))
+		return;
+	(void)!writeback_super(list_first(&all_disks, struct disk, node)->whole->inode->sb);
+	list_for_each(d, &all_disks, node)
+		(void)!block_flush(d->whole);
+}

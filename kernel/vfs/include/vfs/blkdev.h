@@ -1,0 +1,9 @@
+/* What the VFS knows of block devices; the rest is kernel/block. */
+#pragma once
+
+#include <vfs/file.h>
+
+/* Operations of block device nodes. The open makes file->inode the device's own inode. */
+extern const struct file_ops blkdev_fops;
+/* For sync(2): writes the cached pages of all block devices back and flushes the disks. May sleep. */
+void block_sync_all(void);
