@@ -6,8 +6,8 @@
  *   (2) every path from a node down to NULL passes the same number of black nodes.
  * Augmentation: a rotation keeps the set of nodes below the rotated pair, so only the pair's own
  * summaries change; a link or unlink may change every ancestor's, and is propagated before rebalancing
- * starts. An ancestor's summary depends on its child's only, so after a link the first one that does
- * not change ends it.
+ * starts. An ancestor's summary depends on its child's only, so the first one that does not change ends
+ * it.
  */
 #include <lib/rbtree.h>
 
@@ -186,12 +186,11 @@ static void take_place(struct rb_root *root, struct rb_node *node, struct rb_nod
 static __noinline void erase_among(struct rb_root *root, struct rb_node *node, rb_update_fn update)
 {
 	struct rb_node *parent = rb_parent(node);
-	struct rb_node *child;
+	struct rb_node *child, *next = NULL;
 	bool removed_black;
 
 	if (node->left && node->right) {
-		struct rb_node *next = node->right;
-
+		next = node->right;
 		while (next->left)
 			next = next->left;
 		child = next->right;
@@ -210,9 +209,12 @@ static __noinline void erase_among(struct rb_root *root, struct rb_node *node, r
 		if (child)
 			set_parent(child, parent);
 	}
-	/* All the way: a node that has taken node's place carries the summary of its old one. */
-	for (struct rb_node *n = update ? parent : NULL; n; n = rb_parent(n))
-		update(n);
+	if (update)
+		rb_propagate(parent, update);
+	if (update && next) {
+		update(next); /* it has taken node's place, and its own summary with it */
+		rb_propagate(rb_parent(next), update);
+	}
 	if (removed_black)
 		erase_fixup(root, child, parent, update);
 }

@@ -168,26 +168,6 @@ static int build_area(const struct request *r, struct vma **out)
 	return 0;
 }
 
-/* Puts v into the tree, or lets a neighbour take its place. */
-static void insert_area(struct mm *mm, struct vma *v)
-{
-	struct vma *next = vma_find(mm, v->start);
-	struct vma *prev = next ? vma_prev(next) : NULL;
-
-	if (!next && mm->vmas.node)
-		prev = rb_entry(rb_last(&mm->vmas), struct vma, node);
-	if (prev && vma_can_append(prev, v)) {
-		vma_set_bounds(prev, prev->start, v->end);
-		vma_free(v);
-		vma_coalesce(mm, prev);
-	} else if (next && vma_can_append(v, next)) {
-		vma_set_bounds(next, v->start, next->end);
-		vma_free(v);
-	} else {
-		vma_link(mm, v);
-	}
-}
-
 static int commit_area_counted(struct request *r)
 {
 	struct mm *mm = r->mm;
@@ -221,7 +201,7 @@ static int commit_area_counted(struct request *r)
 		commit_uncharge(mm, charge);
 		return err;
 	}
-	insert_area(mm, v);
+	vma_insert(mm, v);
 	mm_count_vma(mm, r->vma_flags, pages);
 	return 0;
 }
@@ -337,20 +317,38 @@ long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, int fd, u64 offset)
 	return err ? err : (long)r.addr;
 }
 
-/* The areas of [start, end), which begins and ends at area borders, leave the tree. */
-static void remove_areas(struct mm *mm, struct zap *z, u64 start, u64 end, struct list_head *dead)
+/* *first is the first area of [start, end): area borders at both ends. 0 or -errno. */
+static int cut_borders(struct mm *mm, struct vma **first, u64 start, u64 end)
 {
-	struct vma *v = vma_find_overlap(mm, start, end), *next;
+	int err;
+
+	if ((*first)->start < start) {
+		err = vma_cut(mm, *first, start);
+		if (err)
+			return err;
+		*first = vma_next(*first);
+	}
+	if ((*first)->end > end)
+		return vma_cut(mm, *first, end);
+	return (*first)->end < end ? vma_split_at(mm, end) : 0;
+}
+
+/* The areas from v to `end`, a border, leave the tree; v follows `below`. The one above them. */
+static struct vma *remove_areas(struct mm *mm, struct zap *z, struct vma *v, struct vma *below,
+				u64 end, struct list_head *dead)
+{
+	struct vma *next;
 
 	for (; v && v->start < end; v = next) {
 		next = vma_next(v);
 		zap_range(z, v, v->start, v->end, true);
-		vma_unlink(mm, v);
+		vma_unlink(mm, v, below, next);
 		mm_count_vma(mm, v->flags, -(s64)vma_pages(v));
 		if (v->flags & VMA_ACCOUNT)
 			commit_uncharge(mm, vma_pages(v));
 		list_add_tail(&v->mapping_node, dead);
 	}
+	return v;
 }
 
 static void free_areas(struct list_head *dead)
@@ -378,16 +376,13 @@ int unmap_locked(struct mm *mm, u64 start, u64 end)
 		return 0;
 	if (first->start < start && first->end > end && mm->nr_vmas >= READ_ONCE(max_map_count))
 		return -ENOMEM;
-	err = vma_split_at(mm, start);
-	if (!err)
-		err = vma_split_at(mm, end);
+	err = cut_borders(mm, &first, start, end);
 	if (err)
 		return err;
 	mm_note_peak(mm);
+	below = vma_prev(first);
 	zap_begin(&z, mm);
-	remove_areas(mm, &z, start, end, &dead);
-	above = vma_find(mm, end);
-	below = above ? vma_prev(above) : rb_entry_or_null(rb_last(&mm->vmas), struct vma, node);
+	above = remove_areas(mm, &z, first, below, end, &dead);
 	zap_tables(&z, start, end, below ? below->end : 0, above ? above->start : USER_TOP);
 	zap_end(&z);
 	free_areas(&dead);

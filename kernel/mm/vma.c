@@ -181,26 +181,43 @@ void vma_free(struct vma *v)
 	kmem_cache_free(vma_cache, v);
 }
 
-static void tree_link(struct mm *mm, struct vma *v)
-{
-	struct rb_node **link = &mm->vmas.node, *parent = NULL;
-	struct vma *prev = NULL, *next = NULL;
+/* Where an area goes into the tree: the link, and its neighbours. */
+struct tree_place {
+	struct rb_node *parent, **link;
+	struct vma *prev, *next;
+};
 
-	while (*link) {
-		parent = *link;
-		if (v->start < vma_of(parent)->start) {
-			next = vma_of(parent);
-			link = &parent->left;
+static struct tree_place place_of(struct mm *mm, u64 start)
+{
+	struct tree_place p = {.link = &mm->vmas.node};
+
+	while (*p.link) {
+		p.parent = *p.link;
+		if (start < vma_of(p.parent)->start) {
+			p.next = vma_of(p.parent);
+			p.link = &p.parent->left;
 		} else {
-			prev = vma_of(parent);
-			link = &parent->right;
+			p.prev = vma_of(p.parent);
+			p.link = &p.parent->right;
 		}
 	}
-	v->gap = gap_above(prev, v);
-	rb_insert(&mm->vmas, &v->node, parent, link, vma_update);
+	return p;
+}
+
+static void link_at(struct mm *mm, struct vma *v, const struct tree_place *p)
+{
+	v->gap = gap_above(p->prev, v);
+	rb_insert(&mm->vmas, &v->node, p->parent, p->link, vma_update);
 	mm->nr_vmas++;
-	if (next)
-		refresh_gap_above(v, next);
+	if (p->next)
+		refresh_gap_above(v, p->next);
+}
+
+static void tree_link(struct mm *mm, struct vma *v)
+{
+	struct tree_place p = place_of(mm, v->start);
+
+	link_at(mm, v, &p);
 }
 
 void vma_link(struct mm *mm, struct vma *v)
@@ -215,15 +232,13 @@ void vma_link_copy(struct mm *mm, struct vma *copy, struct vma *of)
 	mapping_add(copy, of);
 }
 
-void vma_unlink(struct mm *mm, struct vma *v)
+void vma_unlink(struct mm *mm, struct vma *v, struct vma *prev, struct vma *next)
 {
-	struct vma *next = vma_next(v);
-
 	vma_unlist(v);
 	rb_erase(&mm->vmas, &v->node, vma_update);
 	mm->nr_vmas--;
 	if (next)
-		refresh_gap(next);
+		refresh_gap_above(prev, next);
 }
 
 static void set_bounds(struct vma *v, u64 start, u64 end)
@@ -266,17 +281,20 @@ struct vma *vma_split(struct vma *v, u64 addr)
 	return upper;
 }
 
-int vma_split_at(struct mm *mm, u64 addr)
+int vma_cut(struct mm *mm, struct vma *v, u64 addr)
 {
-	struct vma *v = vma_find(mm, addr);
-
-	if (!v || v->start >= addr)
-		return 0;
 	if (v->flags & VMA_SPECIAL)
 		return -EINVAL;
 	if (mm->nr_vmas >= READ_ONCE(max_map_count))
 		return -ENOMEM;
 	return vma_split(v, addr) ? 0 : -ENOMEM;
+}
+
+int vma_split_at(struct mm *mm, u64 addr)
+{
+	struct vma *v = vma_find(mm, addr);
+
+	return v && v->start < addr ? vma_cut(mm, v, addr) : 0;
 }
 
 bool vma_can_append(const struct vma *v, const struct vma *like)
@@ -293,7 +311,7 @@ static void absorb(struct mm *mm, struct vma *lower, struct vma *upper)
 {
 	lower->has_anon |= upper->has_anon;
 	vma_set_bounds(lower, lower->start, upper->end);
-	vma_unlink(mm, upper);
+	vma_unlink(mm, upper, lower, vma_next(upper));
 	vma_free(upper);
 }
 
@@ -310,27 +328,68 @@ struct vma *vma_coalesce(struct mm *mm, struct vma *v)
 	return v;
 }
 
+void vma_insert(struct mm *mm, struct vma *v)
+{
+	struct tree_place p = place_of(mm, v->start);
+
+	if (p.prev && vma_can_append(p.prev, v)) {
+		vma_set_bounds(p.prev, p.prev->start, v->end);
+		vma_free(v);
+		vma_coalesce(mm, p.prev);
+	} else if (p.next && vma_can_append(v, p.next)) {
+		vma_set_bounds(p.next, v->start, p.next->end);
+		vma_free(v);
+	} else {
+		link_at(mm, v, &p);
+		mapping_add(v, NULL);
+	}
+}
+
+/* The part of the free space below v that lies in [low, high). False: too small. */
+static bool gap_within(const struct vma *v, u64 low, u64 high, u64 len, u64 *bottom, u64 *top)
+{
+	if (v->gap < len)
+		return false;
+	*top = MIN(start_with_guard(v), high);
+	*bottom = MAX(start_with_guard(v) - v->gap, low);
+	return *top >= *bottom && *top - *bottom >= len;
+}
+
+/* The nearest ancestor of n whose right (left) subtree n is in. */
+static const struct rb_node *climb(const struct rb_node *n, bool from_right)
+{
+	const struct rb_node *p = rb_parent(n);
+
+	while (p && (from_right ? p->right : p->left) != n) {
+		n = p;
+		p = rb_parent(n);
+	}
+	return p;
+}
+
 /*
  * The highest place: right subtree, the node's own gap, left subtree; a subtree without a large
  * enough gap is skipped. Only gaps cut by `high` or `low` can disappoint, so the search stays
- * O(log n). Recursion goes right only, at most the tree's height.
+ * O(log n).
  */
 static bool highest_in(const struct rb_node *n, u64 low, u64 high, u64 len, u64 *addr)
 {
-	while (n && subtree_gap(n) >= len) {
-		const struct vma *v = rb_entry(n, const struct vma, node);
-		u64 top = MIN(start_with_guard(v), high);
-		u64 bottom = MAX(start_with_guard(v) - v->gap, low);
+	bool down = subtree_gap(n) >= len; /* into n's subtree; else its right part is done */
+	u64 bottom, top;
 
-		if (v->end + len <= high && highest_in(n->right, low, high, len, addr))
-			return true;
-		if (v->gap >= len && top >= bottom && top - bottom >= len) {
+	while (n) {
+		const struct vma *v = rb_entry(n, const struct vma, node);
+
+		if (down && v->end + len <= high && subtree_gap(n->right) >= len) {
+			n = n->right;
+			continue;
+		}
+		if (gap_within(v, low, high, len, &bottom, &top)) {
 			*addr = top - len;
 			return true;
 		}
-		if (v->start <= low)
-			return false;
-		n = n->left;
+		down = v->start > low && subtree_gap(n->left) >= len;
+		n = down ? n->left : climb(n, true);
 	}
 	return false;
 }
@@ -358,20 +417,22 @@ bool vma_gap_highest(const struct mm *mm, u64 low, u64 high, u64 len, u64 *addr)
 
 static bool lowest_in(const struct rb_node *n, u64 low, u64 high, u64 len, u64 *addr)
 {
-	while (n && subtree_gap(n) >= len) {
-		const struct vma *v = rb_entry(n, const struct vma, node);
-		u64 top = MIN(start_with_guard(v), high);
-		u64 bottom = MAX(start_with_guard(v) - v->gap, low);
+	bool down = subtree_gap(n) >= len; /* into n's subtree; else its left part is done */
+	u64 bottom, top;
 
-		if (v->start > low && lowest_in(n->left, low, high, len, addr))
-			return true;
-		if (v->gap >= len && top >= bottom && top - bottom >= len) {
+	while (n) {
+		const struct vma *v = rb_entry(n, const struct vma, node);
+
+		if (down && v->start > low && subtree_gap(n->left) >= len) {
+			n = n->left;
+			continue;
+		}
+		if (gap_within(v, low, high, len, &bottom, &top)) {
 			*addr = bottom;
 			return true;
 		}
-		if (v->end + len > high)
-			return false;
-		n = n->right;
+		down = v->end + len <= high && subtree_gap(n->right) >= len;
+		n = down ? n->right : climb(n, false);
 	}
 	return false;
 }

@@ -21,14 +21,19 @@ void vma_link(struct mm *mm, struct vma *v);
  * visits the parent first, so what fork copied before that visit is found in the child after it.
  */
 void vma_link_copy(struct mm *mm, struct vma *copy, struct vma *of);
-void vma_unlink(struct mm *mm, struct vma *v);
+/* Into the tree, or a neighbour takes its place and v is freed. */
+void vma_insert(struct mm *mm, struct vma *v);
+/* v's neighbours are prev and next, or NULL. */
+void vma_unlink(struct mm *mm, struct vma *v, struct vma *prev, struct vma *next);
 /* Only off the mapping's list: the last step before its tables may go. */
 void vma_unlist(struct vma *v);
 /* Moves the borders; the neighbours leave room. pgoff follows start. */
 void vma_set_bounds(struct vma *v, u64 start, u64 end);
 /* Cuts v at addr: v keeps the lower part, the upper one is new and returned. NULL: no memory. */
 struct vma *vma_split(struct vma *v, u64 addr);
-/* Makes sure that an area border lies at addr, if an area contains it. 0 or -ENOMEM. */
+/* vma_split, if the area and the limit on areas allow it. 0, -EINVAL or -ENOMEM. */
+int vma_cut(struct mm *mm, struct vma *v, u64 addr) __must_check;
+/* Makes sure that an area border lies at addr, if an area contains it. Errors as above. */
 int vma_split_at(struct mm *mm, u64 addr) __must_check;
 /* Joins v with equal neighbours; the area that holds v's addresses now. */
 struct vma *vma_coalesce(struct mm *mm, struct vma *v);
