@@ -206,7 +206,10 @@ static int commit_area_counted(struct request *r)
 	return 0;
 }
 
-/* The file's count of areas that may write is held until the new area is in it, against seals. */
+/*
+ * The file's count of areas that may write is held until the new area is in it, against seals. A file
+ * that is sealed against writing can still be read through an area that never will write.
+ */
 static int commit_area(struct request *r)
 {
 	u32 writes = VMA_SHARED | VMA_MAYWRITE;
@@ -215,8 +218,12 @@ static int commit_area(struct request *r)
 	if (!r->file || (r->vma_flags & writes) != writes)
 		return commit_area_counted(r);
 	err = mapping_writable_get(&r->file->inode->mapping);
-	if (err)
+	if (err && r->vma_flags & VMA_WRITE)
 		return err;
+	if (err) {
+		r->vma_flags &= ~VMA_MAYWRITE;
+		return commit_area_counted(r);
+	}
 	err = commit_area_counted(r);
 	mapping_writable_put(&r->file->inode->mapping);
 	return err;

@@ -216,6 +216,22 @@ TEST(seal_write_and_a_read_only_mapping)
 	CHECK_ERR(mprotect(m, 4096, PROT_READ | PROT_WRITE), EACCES);
 }
 
+/* What is sealed may be shared for reading through a descriptor that once could write (since 6.7,
+ * and in later releases of 6.1). */
+TEST(seal_write_leaves_shared_reading)
+{
+	int fd = filled();
+	char *m;
+
+	CHECK_OK(fcntl(fd, F_ADD_SEALS, WRITE));
+	m = map(fd, PROT_READ, MAP_SHARED);
+	CHECK(m != MAP_FAILED);
+	CHECK_EQ(m[5], 'x');
+	CHECK_ERR(mprotect(m, 4096, PROT_READ | PROT_WRITE), EACCES);
+	CHECK(map(fd, PROT_WRITE, MAP_SHARED) == MAP_FAILED);
+	CHECK_EQ(errno, EPERM);
+}
+
 TEST(seal_future_write)
 {
 	int fd = filled();
