@@ -142,8 +142,8 @@ func signals() {
 	signal.Notify(c, syscall.SIGUSR1)
 	must(syscall.Kill(os.Getpid(), syscall.SIGUSR1))
 	fmt.Println(<-c)
+	start := time.Now() // before the timer is armed
 	t := time.NewTimer(20 * time.Millisecond)
-	start := time.Now()
 	<-t.C
 	fmt.Println("timer", time.Since(start) >= 20*time.Millisecond)
 }
