@@ -69,15 +69,28 @@ test-busybox-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 test-busybox-suite-slow: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/suites/busybox -s
 
+# Programs of Debian's beside Linux: cases, stressors, tools; suites of programs that nobody here wrote.
+# Hours on a small machine the first time, most of them Linux's, whose records are kept.
+.PHONY: test-apps test-stress-ng test-posix-suite test-kernel-suite
+test-apps test-stress-ng test-posix-suite test-kernel-suite: $(B)/gatehouse $(B)/init $(KERNEL)
+test-apps:
+	tests/apps/compare -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+test-stress-ng:
+	tests/apps/stress-ng -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+test-posix-suite:
+	tests/suites/posix -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+test-kernel-suite:
+	tests/suites/kernel -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+
 # The host's gdb opens a core file of Gatehouse's.
 .PHONY: test-gdb
 test-gdb: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/gdb/run
 
 BENCH_OUT := $(B)/bench
-BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale share first_user pvh_entry)
+BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale share spawn first_user pvh_entry)
 
-$(addprefix $(BENCH_OUT)/,ops preempt scale share): $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
+$(addprefix $(BENCH_OUT)/,ops preempt scale share spawn): $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
 	@mkdir -p $(@D)
 	$(TEST_CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -static -s \
 		-isystem $(TEST_UAPI) -o $@ $<
@@ -88,12 +101,14 @@ $(BENCH_OUT)/pvh_entry: bench/pvh_entry.S
 	@mkdir -p $(@D)
 	gcc -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000,--build-id=none -s -o $@ $<
 
-.PHONY: bench bench-latency bench-scale bench-share
-bench bench-latency bench-scale bench-share: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
+.PHONY: bench bench-latency bench-programs bench-scale bench-share
+bench bench-latency bench-programs bench-scale bench-share: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
 bench:
 	bench/run
 bench-latency:
 	bench/latency
+bench-programs:
+	bench/run-programs
 bench-scale:
 	bench/scale-run
 bench-share:
