@@ -52,6 +52,7 @@ struct watch {
 	struct inotify *ino;        /* const: reference */
 	struct rb_node node;        /* ino->lock */
 	s32 wd;                     /* const */
+	bool numbered;              /* ino->lock: in the tree */
 };
 
 u32 inotify_max_queued_events = 16384, inotify_max_user_instances = 128, inotify_max_user_watches;
@@ -154,13 +155,20 @@ static void watch_event(struct notify_watch *n, u32 mask, const struct qstr *nam
 	spin_unlock(&w->ino->lock);
 }
 
+static void watch_forget_locked(struct watch *w)
+{
+	if (w->numbered)
+		rb_erase(&w->ino->watches, &w->node, NULL);
+	w->numbered = false;
+}
+
 static void watch_gone(struct notify_watch *n)
 {
 	struct watch *w = watch_of(n);
 	struct inotify *ino = w->ino;
 
 	spin_lock(&ino->lock);
-	rb_erase(&ino->watches, &w->node, NULL);
+	watch_forget_locked(w);
 	put_event_locked(ino, w->wd, IN_IGNORED, NULL, 0);
 	spin_unlock(&ino->lock);
 	atomic_dec(&ino->user->nr_inotify_watches);
@@ -220,6 +228,7 @@ again:
 		at = w->wd < other->wd ? &parent->left : &parent->right;
 	}
 	rb_insert(&ino->watches, &w->node, parent, at, NULL);
+	w->numbered = true;
 	spin_unlock(&ino->lock);
 }
 
@@ -392,11 +401,12 @@ static void inotify_release(struct file *f)
 		if (n) {
 			w = rb_entry(n, struct watch, node);
 			ref_get(&w->notify.ref);
+			watch_forget_locked(w); /* somebody slower than us may be ending it */
 		}
 		spin_unlock(&ino->lock);
 		if (!w)
 			break;
-		notify_detach(&w->notify);
+		(void)notify_detach(&w->notify);
 		notify_put(&w->notify);
 	}
 	while (!list_empty(&ino->queue))
@@ -528,17 +538,18 @@ long sys_inotify_rm_watch(int fd, int wd)
 {
 	struct fd f = fd_get(fd);
 	struct watch *w = NULL;
+	bool mine = false;
 
 	if (!f.file)
 		return -EBADF;
 	if (f.file->ops == &inotify_fops)
 		w = watch_get(f.file->private, wd);
 	if (w) {
-		notify_detach(&w->notify);
+		mine = notify_detach(&w->notify);
 		notify_put(&w->notify);
 	}
 	fd_put(f);
-	return w ? 0 : -EINVAL;
+	return mine ? 0 : -EINVAL;
 }
 
 /* As Linux: a hundredth of memory, at about a kilobyte each, within bounds. */

@@ -50,12 +50,12 @@ void notify_attach(struct notify_watch *w, struct inode *i)
 	inode_get(i);
 	atomic_inc(&i->sb->nr_watches);
 	w->inode = i;
-	w->attached = true;
 	spin_lock(&all_lock);
 	list_add_tail(&w->all_node, &all_watches);
 	WRITE_ONCE(notify_nr_watches, notify_nr_watches + 1);
 	spin_unlock(&all_lock);
 	spin_lock(&i->spin);
+	w->attached = true; /* not sooner: others may know the watch already, and end it */
 	hlist_add_head(&w->node, &i->watches);
 	notify_mask_changed(i);
 	spin_unlock(&i->spin);
@@ -93,7 +93,7 @@ static void finish_all(struct notify_watch *dead)
 	}
 }
 
-void notify_detach(struct notify_watch *w)
+bool notify_detach(struct notify_watch *w)
 {
 	bool mine;
 
@@ -102,6 +102,7 @@ void notify_detach(struct notify_watch *w)
 	spin_unlock(&w->inode->spin);
 	if (mine)
 		finish(w);
+	return mine;
 }
 
 struct event {

@@ -34,8 +34,8 @@ struct notify_watch {
 
 /* Puts a new watch (ops, mask and one reference set) on an inode. */
 void notify_attach(struct notify_watch *w, struct inode *i);
-/* Takes it off, unless somebody else does. */
-void notify_detach(struct notify_watch *w);
+/* Takes it off. False: it is not on yet, or somebody else takes it off. */
+bool notify_detach(struct notify_watch *w);
 void notify_put(struct notify_watch *w);
 /* After a change of a watch's mask. inode spin. */
 void notify_mask_changed(struct inode *i);
