@@ -51,8 +51,8 @@ static void fds_add(struct scm_fds *fds, struct file *f)
 
 void scm_fds_free(struct scm_fds *fds)
 {
-	for (u32 i = 0; i < fds->count; i++)
-		file_put(fds->entry[i].file);
+	while (fds->count) /* the last one first, as Linux */
+		file_put(fds->entry[--fds->count].file);
 	kfree(fds);
 }
 
