@@ -99,7 +99,7 @@ static void *holder(void *arg)
 {
 	CHECK_OK(lock_pi(&words[0]));
 	step = 1;
-	sleep_ms(40);
+	sleep_ms(arg ? 1000 : 40);
 	CHECK(words[0] & FUTEX_WAITERS);
 	step = 2;
 	CHECK_OK(unlock_pi(&words[0]));
@@ -128,7 +128,7 @@ TEST(timeouts)
 	pthread_t t;
 	u64 start;
 
-	CHECK_EQ(pthread_create(&t, NULL, holder, NULL), 0);
+	CHECK_EQ(pthread_create(&t, NULL, holder, (void *)1), 0);
 	while (!step)
 		sched_yield();
 	start = now_ns(CLOCK_MONOTONIC);
