@@ -19,7 +19,7 @@ HOST_CFLAGS := -std=gnu11 -O2 -g $(HOST_WARNINGS) -fstack-protector-strong -D_FO
 # musl-gcc wraps GCC whatever $(CC) is: pid 1 is a guest program.
 INIT_CC ?= musl-gcc
 INIT_CFLAGS := -std=gnu11 -Os $(HOST_WARNINGS) -fno-asynchronous-unwind-tables \
-	-ffunction-sections
+	-ffunction-sections -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
 BUSYBOX ?= $(firstword $(wildcard /bin/busybox /usr/bin/busybox))
 
 TOOL_OBJ := $(patsubst %.c,$(HOST)/%.o,$(wildcard tools/gatehouse/*.c))
@@ -43,7 +43,7 @@ $(HOST)/tools/%.o: tools/%.c
 
 $(B)/gatehouse: $(TOOL_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) -pie -o $@ $^
+	$(Q)$(CC) -pie -o $@ $^ -lseccomp -ljson-c
 
 $(B)/init: $(INIT_OBJ)
 	$(call say,LD,$@)
@@ -91,6 +91,11 @@ $(B)/tests/tool/unit: $(UNIT_SRC) $(wildcard tools/gatehouse/*.h) user/init/cont
 	$(Q)$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -Iuser/init -Itools/gatehouse -o $@ $(UNIT_SRC) -lcmocka
 
+$(B)/tests/tool/calls: tests/tool/calls.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(INIT_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -s -o $@ $<
+
 .PHONY: test-tool
-test-tool: host $(B)/tests/tool/pty_drive $(B)/tests/tool/unit
+test-tool: host $(B)/tests/tool/pty_drive $(B)/tests/tool/unit $(B)/tests/tool/calls
 	$(Q)tests/tool/run.sh

@@ -539,6 +539,88 @@ t_serial_line_is_a_terminal() {
 	done
 }
 
+# --- seccomp profiles ------------------------------------------------------------------------
+
+profile() { # TEXT: makes $work/profile
+	printf '%s' "$1" >"$work/profile"
+}
+bad_profile() { # MESSAGE TEXT
+	profile "$2"
+	wrong_use "$1" --seccomp "$work/profile"
+}
+
+t_seccomp_bad_profiles() {
+	wrong_use 'No such file' --seccomp "$work/none" &&
+		bad_profile 'not valid JSON' '{' &&
+		bad_profile 'no JSON object' '[]' &&
+		bad_profile 'no defaultAction' '{}' &&
+		bad_profile "unknown action 'X'" '{"defaultAction":"X"}' &&
+		bad_profile 'wrong type' '{"defaultAction":1}' &&
+		bad_profile 'nobody to notify' '{"defaultAction":"SCMP_ACT_NOTIFY"}' &&
+		bad_profile 'error number is given' '{"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":3}' &&
+		bad_profile 'without names' '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_LOG"}]}' &&
+		bad_profile 'without an action' '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"]}]}' &&
+		bad_profile 'unknown architecture' '{"defaultAction":"SCMP_ACT_ALLOW","architectures":["Z80"]}' &&
+		bad_profile 'unknown flag' '{"defaultAction":"SCMP_ACT_ALLOW","flags":["F"]}' &&
+		bad_profile 'unknown comparison' '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG","args":[{"index":0,"op":"LIKE"}]}]}' &&
+		bad_profile "'index'" '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG","args":[{"index":6,"op":"SCMP_CMP_EQ"}]}]}'
+}
+t_seccomp_holds_for_root_and_others() {
+	profile '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
+		{"names":["mkdir","nosuchcall"],"action":"SCMP_ACT_ERRNO","errnoRet":7},
+		{"names":["kill"],"action":"SCMP_ACT_ERRNO","args":[{"index":1,"value":10,"op":"SCMP_CMP_EQ"}]}]}'
+	for user in 0 1000; do
+		out=$(g --user $user --seccomp "$work/profile" -- sh -c \
+			'mkdir /tmp/x; kill -10 $$; kill -0 $$ && grep -E "^(Seccomp|NoNewPrivs|CapPrm):" /proc/self/status | tr "\n\t" "  "; trap "" USR2; kill -12 $$ && echo ok' 2>&1)
+		echo "$out" | grep -q 'mkdir.*Argument list too long' || fail "mkdir: $out" || return 1
+		echo "$out" | grep -q 'Operation not permitted' || fail "kill: $out" || return 1
+		echo "$out" | grep -q 'NoNewPrivs: 0 Seccomp: 2 ok' || fail "status: $out" || return 1
+		[ $user = 0 ] || echo "$out" | grep -q 'CapPrm: 0000000000000000' || fail "caps: $out" || return 1
+	done
+}
+t_seccomp_kills() {
+	profile '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_KILL_PROCESS"}]}'
+	g --seccomp "$work/profile" -- mkdir /tmp/x
+	equal status 159 $?
+}
+t_seccomp_that_forbids_exec() {
+	profile '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["execve"],"action":"SCMP_ACT_ERRNO"}]}'
+	g --seccomp "$work/profile" -- true 2>/dev/null
+	equal status 126 $?
+}
+# The numbers of calls, from the one table.
+numbers() {
+	for call in "$@"; do
+		sed -n "s/^SYSCALL[0-6](\([0-9]*\), $call[,)].*/\1/p" kernel/syscall/include/syscall/syscalls.def
+	done
+}
+t_seccomp_docker_rules_refuse() {
+	tests/tool/docker-profile >"$work/profile"
+	mkdir "$work/root" && cp build/tests/tool/calls "$work/root/calls" || return
+	(cd "$work/root" && echo calls | cpio -o -H newc >"$work/root.cpio" 2>/dev/null) || return
+	# shellcheck disable=SC2046
+	set -- $(numbers add_key bpf clone3 delete_module fsopen init_module kcmp kexec_load keyctl mbind mount \
+		move_pages open_by_handle_at perf_event_open pivot_root quotactl reboot request_key setns \
+		sethostname settimeofday swapon syslog umount2 unshare userfaultfd vhangup)
+	equal calls 27 $# || return
+	g --user 1000 --root "$work/root.cpio" --seccomp "$work/profile" -- /calls "$@" clone socket personality \
+		900 39 >"$work/out" || return
+	for number in "$@" clone socket personality; do
+		wanted=1
+		[ "$number" != 435 ] || wanted=38
+		grep -qx "$number $wanted" "$work/out" || fail "$number: $(grep "^$number " "$work/out")" || return
+	done
+	# Newer than the rules; allowed.
+	grep -qx '900 38' "$work/out" && grep -qx '39 0' "$work/out" || fail "$(tail -n 2 "$work/out")"
+}
+t_seccomp_docker_rules_let_work() {
+	tests/tool/docker-profile >"$work/profile"
+	for user in 0 1000; do
+		equal "user $user" 4 "$(g --user $user --seccomp "$work/profile" -- sh -c \
+			'cd /tmp && seq 100 | grep 7 | sort -r | tail -n 3 >f && cp f g && tar cf h f g && tar xf h && wc -l <g && sleep 0.1 && ps | grep -c "[p]s"; ls -l f | wc -l; mkdir d && rmdir d && echo fine' | wc -l)" || return 1
+	done
+}
+
 # --- all of them -----------------------------------------------------------------------------
 
 passed=0 failed=0

@@ -36,6 +36,7 @@ const char options_help[] =
 	"  --machine TYPE       microvm (default) or q35\n"
 	"  --accel KIND         auto (default), kvm or tcg; auto uses KVM if it proves to work\n"
 	"  --icount             one CPU, one instruction per nanosecond: repeatable figures\n"
+	"  --seccomp FILE       a filter for the program, in the OCI and Docker JSON format\n"
 	"  --kernel FILE        another kernel: an ELF image with a PVH note, or a Linux bzImage\n"
 	"  --append WORDS       more words for the kernel command line (may be repeated)\n"
 	"  --help               this text\n"
@@ -196,6 +197,11 @@ static void take_kernel(struct run_options *options, const char *value)
 	options->kernel = value;
 }
 
+static void take_seccomp(struct run_options *options, const char *value)
+{
+	options->seccomp = value;
+}
+
 static void take_append(struct run_options *options, const char *value)
 {
 	list_add(&options->append, &options->nr_append, value);
@@ -216,6 +222,7 @@ static const struct option option_table[] = {
 	{ "memory", take_memory, true },   { "timeout", take_timeout, true },
 	{ "machine", take_machine, true }, { "accel", take_accel, true },
 	{ "icount", take_icount, false },  { "kernel", take_kernel, true },
+	{ "seccomp", take_seccomp, true },
 	{ "append", take_append, true },   { "help", take_help, false },
 };
 /* clang-format on */

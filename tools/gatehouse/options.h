@@ -17,6 +17,7 @@ struct run_options {
 	const char *user;     /* NULL: root */
 	const char *hostname; /* NULL: the guest's default */
 	const char *kernel;   /* NULL: Gatehouse's */
+	const char *seccomp;  /* NULL: no filter */
 	const char **append;  /* words for the kernel command line */
 	size_t nr_append;
 	const char **disks; /* IMAGE[:ro][:log=FILE][:faults=FILE], as given */

@@ -113,6 +113,7 @@ int run_command(char **argv)
 	struct boot_files files;
 	struct machine machine;
 	struct machine_streams streams;
+	struct profile profile;
 
 	options_parse(&options, argv);
 	if (options.help) {
@@ -120,10 +121,11 @@ int run_command(char **argv)
 		return fflush(stdout) == 0 ? 0 : STATUS_OWN_ERROR;
 	}
 	fill_standard_descriptors();
+	profile_load(&profile, &options);
 	choose_files(&files, &options);
 	streams.terminal = terminal_present();
 	streams.separate_stderr = !isatty(STDERR_FILENO);
 	session_block_signals();
 	machine_start(&machine, &options, &files, &streams);
-	return session_run(&machine, &options, &files, &streams);
+	return session_run(&machine, &options, &files, &streams, &profile);
 }

@@ -140,9 +140,24 @@ static void send_environment(struct channel *channel, const struct run_options *
 		channel_send_text(channel, CONTROL_ENV, options->env[i]);
 }
 
+static void send_profile(struct channel *channel, const struct profile *profile)
+{
+	size_t size = profile->len * sizeof(profile->filter[0]);
+	char *frame;
+
+	if (!profile->len)
+		return;
+	frame = xmalloc(sizeof(profile->flags) + size);
+	memcpy(frame, &profile->flags, sizeof(profile->flags));
+	memcpy(frame + sizeof(profile->flags), profile->filter, size);
+	channel_send(channel, CONTROL_SECCOMP, frame, sizeof(profile->flags) + size);
+	free(frame);
+}
+
 static void send_configuration(struct session *s, const struct run_options *options,
 			       const struct boot_files *files,
-			       const struct machine_streams *streams)
+			       const struct machine_streams *streams,
+			       const struct profile *profile)
 {
 	struct channel *channel = &s->channel;
 
@@ -169,6 +184,7 @@ static void send_configuration(struct session *s, const struct run_options *opti
 						    .separate_stderr = streams->separate_stderr};
 		channel_send(channel, CONTROL_TERMINAL, &terminal, sizeof(terminal));
 	}
+	send_profile(channel, profile);
 	channel_send(channel, CONTROL_END_MARK, s->end_mark, sizeof(s->end_mark));
 	channel_send(channel, CONTROL_START, NULL, 0);
 }
@@ -184,7 +200,7 @@ static bool wants_kernel_log(const struct run_options *options)
 
 static void session_init(struct session *s, const struct machine *machine,
 			 const struct run_options *options, const struct boot_files *files,
-			 const struct machine_streams *streams)
+			 const struct machine_streams *streams, const struct profile *profile)
 {
 	uint64_t now = now_ns();
 	sigset_t set;
@@ -205,7 +221,7 @@ static void session_init(struct session *s, const struct machine *machine,
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signals < 0)
 		die("cannot receive signals: %s", strerror(errno));
-	send_configuration(s, options, files, streams);
+	send_configuration(s, options, files, streams, profile);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
@@ -440,12 +456,13 @@ static void note_progress(struct session *s, const struct pollfd slots[NR_SLOTS]
 }
 
 int session_run(const struct machine *machine, const struct run_options *options,
-		const struct boot_files *files, const struct machine_streams *streams)
+		const struct boot_files *files, const struct machine_streams *streams,
+		const struct profile *profile)
 {
 	struct session *s = &session;
 	struct pollfd slots[NR_SLOTS];
 
-	session_init(s, machine, options, files, streams);
+	session_init(s, machine, options, files, streams, profile);
 	while (!session_over(s)) {
 		channel_flush(&s->channel);
 		want(s, slots);

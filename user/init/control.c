@@ -118,6 +118,21 @@ static char **list_append(char **list, size_t *count, char *item)
 	return list;
 }
 
+static void filter_take(struct config *config, const struct control_frame *frame)
+{
+	size_t size = frame->len - sizeof(config->filter_flags);
+
+	if (frame->len < sizeof(config->filter_flags) || size % sizeof(*config->filter) ||
+	    size / sizeof(*config->filter) > BPF_MAXINSNS)
+		fail(0, "a filter of %u bytes", frame->len);
+	config->filter = malloc(size);
+	if (!config->filter)
+		fail(ENOMEM, "the filter does not fit into the guest's memory");
+	inbox_take(&config->filter_flags, sizeof(config->filter_flags));
+	inbox_take(config->filter, size);
+	config->filter_len = (unsigned short)(size / sizeof(*config->filter));
+}
+
 static void config_apply(struct config *config, const struct control_frame *frame)
 {
 	switch (frame->type) {
@@ -143,6 +158,9 @@ static void config_apply(struct config *config, const struct control_frame *fram
 	case CONTROL_TERMINAL:
 		payload_take(frame, &config->terminal, sizeof(config->terminal));
 		config->has_terminal = true;
+		break;
+	case CONTROL_SECCOMP:
+		filter_take(config, frame);
 		break;
 	case CONTROL_END_MARK:
 		payload_take(frame, config->end_mark, sizeof(config->end_mark));

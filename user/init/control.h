@@ -36,6 +36,7 @@ enum control_type {
 	CONTROL_TERMINAL, /* struct control_terminal: the program gets TERMINAL_DEVICE */
 	CONTROL_END_MARK, /* END_MARK_LEN bytes */
 	CONTROL_MOUNT,	  /* "ro|rw TYPE SOURCE OPTIONS DIR": something to mount; options "-": none */
+	CONTROL_SECCOMP,  /* uint32_t flags, then struct sock_filter …: the program's filter */
 	CONTROL_START,	  /* empty: the configuration is complete */
 
 	/* host to guest, while the program runs */

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -20,6 +21,9 @@ struct config {
 	const char *hostname;
 	char **mounts; /* as CONTROL_MOUNT has them */
 	size_t nr_mounts;
+	struct sock_filter *filter; /* NULL: none */
+	unsigned short filter_len;  /* instructions */
+	uint32_t filter_flags;
 	bool has_terminal;
 	struct control_terminal terminal;
 	char end_mark[END_MARK_LEN];
@@ -61,6 +65,13 @@ void setup_volumes(const struct config *config);
 void setup_system(const struct config *config);
 /* The program has ended: everything to the disks. */
 void setup_end(void);
+
+/* --- confine.c: what the program may ask of the kernel ------------------------------------------- */
+
+/* Before the program's user is taken on: keeps the right to install the filter, if there is one. */
+void confine_prepare(const struct config *config, bool loses_caps);
+/* Puts the calling process under the filter. Nothing but execve may follow. */
+void confine(const struct config *config, bool lost_caps);
 
 /* --- program.c: the program ------------------------------------------------------------------- */
 

@@ -314,9 +314,11 @@ pid_t program_start(const struct config *config)
 	setsid();
 	take_streams(&own);
 	reset_signals();
+	confine_prepare(&own, who.uid != 0);
 	become(&who);
 	if (chdir(own.workdir) < 0)
 		fail(errno, "cannot enter the working directory '%s' in the guest", own.workdir);
+	confine(&own, who.uid != 0);
 	exec_program(&own);
 }
 

@@ -342,7 +342,6 @@ int proc_show_status(struct text *t, const struct proc_target *target)
 	text_printf(t, "Threads:\t%u\n", s.threads);
 	status_signals(t, &s, p);
 	status_caps(t, task);
-	text_printf(t, "Seccomp:\t0\nSeccomp_filters:\t0\n");
 	status_cpus(t, task);
 	if (fs)
 		fs_context_put(fs);
