@@ -210,6 +210,8 @@ long sys_prctl(u32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5)
 	case PR_GET_CHILD_SUBREAPER:
 		value = me->process->is_subreaper;
 		return user_write(user_handle(int, arg2), &value);
+	case PR_GET_TID_ADDRESS:
+		return user_write(user_handle(u64, arg2), &me->clear_child_tid);
 	case PR_SET_TIMERSLACK:
 		me->timer_slack_ns = (s64)arg2 > 0 ? arg2 : TIMER_SLACK_DEFAULT_NS;
 		return 0;

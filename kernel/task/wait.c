@@ -275,23 +275,31 @@ static s32 waitid_status(const struct wait_request *w)
 	}
 }
 
-long sys_waitid(u32 which, int id, struct user_siginfo uinfo, u32 options, struct user_rusage uru)
+static int waitid(u32 which, int id, u32 options, struct user_rusage uru, struct wait_request *w)
 {
-	struct wait_request w = {.options = options, .want_usage = !user_is_null(uru)};
 	int err;
 
 	if (options & ~(u32)(WNOHANG | WNOWAIT | WAIT_EVENTS | WAIT_KINDS) ||
 	    !(options & WAIT_EVENTS))
 		return -EINVAL;
-	err = waitid_select(&w, which, id);
+	err = waitid_select(w, which, id);
 	if (!err)
-		err = waitid_wait(&w);
-	if (err)
+		err = waitid_wait(w);
+	if (err || !w->pid)
 		return err;
-	if (w.pid) {
-		w.status = waitid_status(&w);
-		if (w.want_usage && user_write(uru, &w.usage))
-			return -EFAULT;
-	}
-	return user_is_null(uinfo) ? 0 : waitid_write(uinfo, &w);
+	w->status = waitid_status(w);
+	return w->want_usage ? user_write(uru, &w->usage) : 0;
+}
+
+/* The result is stored, empty, even when there is nothing to tell: as on Linux. */
+long sys_waitid(u32 which, int id, struct user_siginfo uinfo, u32 options, struct user_rusage uru)
+{
+	struct wait_request w = {.options = options, .want_usage = !user_is_null(uru)};
+	int err = waitid(which, id, options, uru, &w);
+
+	if (err == -EFAULT || user_is_null(uinfo))
+		return err;
+	if (waitid_write(uinfo, &w))
+		return -EFAULT;
+	return err;
 }

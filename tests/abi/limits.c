@@ -204,6 +204,20 @@ TEST(process_name)
 	CHECK_ERR(prctl(PR_SET_NAME, 8), EFAULT);
 }
 
+TEST(prctl_tells_the_tid_address)
+{
+	int tid;
+	int *where = NULL;
+
+	CHECK_OK(syscall(SYS_set_tid_address, &tid));
+	CHECK_OK(prctl(PR_GET_TID_ADDRESS, &where));
+	CHECK_EQ((long)where, (long)&tid);
+	IN_CHILD { /* a plain fork clears nothing */
+		CHECK_OK(prctl(PR_GET_TID_ADDRESS, &where));
+		CHECK_EQ((long)where, 0);
+	}
+}
+
 TEST(prctl_pdeathsig_dumpable_and_unknown)
 {
 	int sig = -1;

@@ -149,6 +149,20 @@ TEST(waitid_nohang_clears_the_pid)
 	test_reap(pid);
 }
 
+TEST(waitid_clears_the_result_when_there_is_no_child)
+{
+	siginfo_t info;
+
+	memset(&info, 0x55, sizeof(info));
+	CHECK_ERR(syscall(SYS_waitid, P_ALL, 0, &info, WEXITED, NULL), ECHILD);
+	CHECK_EQ(info.si_signo, 0);
+	CHECK_EQ(info.si_code, 0);
+	CHECK_EQ(info.si_pid, 0);
+	CHECK_EQ(info.si_status, 0);
+	CHECK_ERR(syscall(SYS_waitid, P_ALL, 0, 8, WEXITED, NULL), EFAULT);
+	CHECK_ERR(syscall(SYS_waitid, P_ALL, 0, NULL, WEXITED, NULL), ECHILD);
+}
+
 TEST(stop_and_continue_are_reported_once)
 {
 	pid_t pid = child_pausing();

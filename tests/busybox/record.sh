@@ -9,7 +9,7 @@ while IFS= read -r line; do
 	rm -rf /tmp/w && cp -r "$2" /tmp/w && cd /tmp/w || exit 1
 	mkfifo fifo
 	printf '%s\n' "$line" > /tmp/line
-	timeout -s KILL 30 sh /tmp/line > /tmp/out 2> /tmp/err < /dev/null
+	timeout -s KILL 120 sh /tmp/line > /tmp/out 2> /tmp/err < /dev/null
 	status=$?
 	echo "### $n: $line"
 	echo "status $status"
