@@ -284,7 +284,7 @@ static int remote_mm(int pidfd, u32 advice, struct mm **out)
 	*out = NULL;
 	if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED)
 		err = -EINVAL;
-	else if (!task_may_access(t, true))
+	else if (!task_may_access(t, ACCESS_FS))
 		err = -EACCES;
 	else if (!(*out = task_get_mm(t)))
 		err = -ESRCH;

@@ -29,7 +29,7 @@ static int target_mm(int pid, struct mm **out)
 		task_put(t);
 		return -EPERM;
 	}
-	err = task_may_access(t, false) ? 0 : -EPERM;
+	err = task_may_access(t, ACCESS_REAL | ACCESS_ATTACH) ? 0 : -EPERM;
 	task_put(t);
 	if (err)
 		mm_put(*out);

@@ -5,14 +5,13 @@
 #include <arch/entry.h>
 #include <arch/syscall_abi.h>
 #include <lib/string.h>
+#include <ptrace/ptrace.h>
 #include <signal/signal.h>
 #include <task/coredump.h>
 #include "internal.h"
 
 #define MODE_DEAD (SECCOMP_MODE_FILTER + 1) /* condemned: nothing is allowed any more */
 #define ERRNO_MAX 4095
-
-bool (*seccomp_trace_stop)(u16 data);
 
 static void data_fill(struct seccomp_data *sd, const struct regs *regs, int nr)
 {
@@ -71,10 +70,11 @@ static bool ask_tracer(struct regs *regs, u16 data, bool again)
 
 	if (again)
 		return true;
-	if (!seccomp_trace_stop || !seccomp_trace_stop(data)) {
+	if (!ptrace_event_enabled(PTRACE_EVENT_SECCOMP)) {
 		regs_set_result(regs, -ENOSYS);
 		return false;
 	}
+	ptrace_event(PTRACE_EVENT_SECCOMP, data);
 	if (fatal_signal_pending(current))
 		return false;
 	nr = (int)regs_syscall_nr(regs);
@@ -145,6 +145,8 @@ static bool judge_strict(struct regs *regs, int nr)
 
 static __noinline bool judge(struct regs *regs, int nr)
 {
+	if (ptrace_seccomp_suspended())
+		return true;
 	switch (current->seccomp_mode) {
 	case SECCOMP_MODE_FILTER:
 		return judge_filters(regs, nr, false);

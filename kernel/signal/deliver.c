@@ -5,7 +5,9 @@
  */
 #include <arch/entry.h>
 #include <arch/signal_frame.h>
+#include <arch/ptrace.h>
 #include <mm/mm.h>
+#include <ptrace/ptrace.h>
 #include "internal.h"
 #include <sync/rcu.h>
 #include <task/coredump.h>
@@ -57,44 +59,77 @@ static bool dying_locked(const struct process *p)
 	return (p->signal_flags & SIGNAL_GROUP_EXIT) || (p->exec_task && p->exec_task != current);
 }
 
-enum verdict { SIG_NONE, SIG_AGAIN, SIG_HANDLE, SIG_DIE };
+/* SIG_NEXT: look again; SIG_AGAIN: the same, and the lock was dropped. */
+enum verdict { SIG_NONE, SIG_NEXT, SIG_AGAIN, SIG_HANDLE, SIG_DIE };
 
-/* One round with siglock held; SIG_AGAIN means that the lock was dropped. */
+/* A stop signal at its default action. */
+static NO_THREAD_SAFETY enum verdict signal_stop_default(struct process *p, int sig)
+{
+	if (sig != SIGSTOP) {
+		spin_unlock_irq(&p->siglock);
+		if (stop_is_pointless(p, sig))
+			return SIG_AGAIN;
+		spin_lock_irq(&p->siglock);
+	}
+	/* A SIGCONT that came meanwhile has revoked the mark without which this does nothing. */
+	return signal_stop_locked(sig) ? SIG_AGAIN : SIG_NEXT;
+}
+
+/* Stops that are due before any signal. */
+static NO_THREAD_SAFETY enum verdict take_stops_locked(void)
+{
+	if ((current->jobctl & JOBCTL_STOP_PENDING) && signal_stop_locked(0))
+		return SIG_AGAIN;
+	if (unlikely(current->jobctl & JOBCTL_TRAP_MASK)) {
+		ptrace_trap_locked();
+		return SIG_NEXT;
+	}
+	return SIG_NONE;
+}
+
+/* What becomes of the signal that has been taken. */
+static NO_THREAD_SAFETY enum verdict signal_judge_locked(struct process *p,
+							 struct signal_delivery *d)
+{
+	d->action = action_take_locked(p, d->sig);
+	if (d->action.handler == HANDLER_IGN && !sig_in(d->sig, SIG_KERNEL_ONLY))
+		return SIG_NEXT;
+	if (d->action.handler != HANDLER_DFL)
+		return SIG_HANDLE;
+	if (sig_in(d->sig, SIG_IGNORE_MASK))
+		return SIG_NEXT;
+	/* Linux lets SIGKILL and SIGSTOP through here that got past the sending side. */
+	if ((p->signal_flags & SIGNAL_UNKILLABLE) && !sig_in(d->sig, SIG_KERNEL_ONLY))
+		return SIG_NEXT;
+	return sig_in(d->sig, SIG_STOP_MASK) ? signal_stop_default(p, d->sig) : SIG_DIE;
+}
+
+/* One round with siglock held. */
 static NO_THREAD_SAFETY enum verdict signal_next_locked(struct process *p,
 							struct signal_delivery *d)
 {
+	enum verdict v;
+
 	if (signal_tell_parent_locked())
 		return SIG_AGAIN;
 	if (dying_locked(p)) {
 		d->sig = SIGKILL;
 		return SIG_DIE;
 	}
-	if ((current->jobctl & JOBCTL_STOP_PENDING) && signal_stop_locked(0))
-		return SIG_AGAIN;
-	while ((d->sig = sigqueue_take(current->blocked.bits, &d->info))) {
-		d->action = action_take_locked(p, d->sig);
-		if (d->action.handler == HANDLER_IGN && !sig_in(d->sig, SIG_KERNEL_ONLY))
-			continue;
-		if (d->action.handler != HANDLER_DFL)
-			return SIG_HANDLE;
-		if (sig_in(d->sig, SIG_IGNORE_MASK))
-			continue;
-		if (p->signal_flags & SIGNAL_UNKILLABLE)
-			continue;
-		if (!sig_in(d->sig, SIG_STOP_MASK))
-			return SIG_DIE;
+	v = take_stops_locked();
+	if (v != SIG_NONE)
+		return v;
+	d->sig = sigqueue_take(current->blocked.bits, &d->info);
+	if (!d->sig)
+		return SIG_NONE;
+	if (sig_in(d->sig, SIG_STOP_MASK))
 		current->jobctl |= JOBCTL_STOP_DEQUEUED;
-		spin_unlock_irq(&p->siglock);
-		if (stop_is_pointless(p, d->sig))
-			return SIG_AGAIN;
-		spin_lock_irq(&p->siglock);
-		/* A SIGCONT that came meanwhile found no stop to cancel but this mark. */
-		if (!(current->jobctl & JOBCTL_STOP_DEQUEUED))
-			continue;
-		if (signal_stop_locked(d->sig))
-			return SIG_AGAIN;
+	if (unlikely(current->ptrace.flags) && d->sig != SIGKILL) {
+		d->sig = ptrace_signal_locked(d->sig, &d->info);
+		if (!d->sig)
+			return SIG_NEXT;
 	}
-	return SIG_NONE;
+	return signal_judge_locked(p, d);
 }
 
 /* True: d describes a handler to run. Does not return when the default action ends the process. */
@@ -103,18 +138,18 @@ static NO_THREAD_SAFETY bool signal_take(struct signal_delivery *d)
 	struct process *p = current->process;
 	enum verdict v;
 
-	for (;;) {
+	do {
 		spin_lock_irq(&p->siglock);
-		v = signal_next_locked(p, d);
-		if (v == SIG_AGAIN)
-			continue;
-		if (v == SIG_NONE)
-			signal_recalc_locked();
-		spin_unlock_irq(&p->siglock);
-		if (v == SIG_DIE)
-			signal_die(d);
-		return v == SIG_HANDLE;
-	}
+		do
+			v = signal_next_locked(p, d);
+		while (v == SIG_NEXT);
+	} while (v == SIG_AGAIN);
+	if (v == SIG_NONE)
+		signal_recalc_locked();
+	spin_unlock_irq(&p->siglock);
+	if (v == SIG_DIE)
+		signal_die(d);
+	return v == SIG_HANDLE;
 }
 
 /* An interrupted call in front of a handler: issued again after it, or ended with EINTR. */
@@ -176,7 +211,9 @@ static void signal_handle(struct regs *regs, struct signal_delivery *d)
 {
 	struct task *me = current;
 	struct sigset blocked = me->blocked;
+	bool stepping;
 
+	stepping = unlikely(READ_ONCE(me->work) & WORK_EXIT_STEP) && arch_step_end(me);
 	restart_before_handler(regs, &d->action);
 	if (unlikely(me->rseq_addr))
 		rseq_signal(regs, d->sig);
@@ -200,6 +237,8 @@ static void signal_handle(struct regs *regs, struct signal_delivery *d)
 	if (!(d->action.flags & SA_NODEFER))
 		blocked.bits |= sigmask(d->sig);
 	signal_set_blocked(blocked);
+	if (stepping) /* the tracer's step ends at the first instruction of the handler */
+		ptrace_notify(SIGTRAP, 0);
 }
 
 static void signal_deliver(struct regs *regs)

@@ -18,8 +18,8 @@ static void signal_force_action(int sig, const siginfo_t *info, bool only_defaul
 	spin_lock(&p->sighand->lock);
 	if (blocked || a->handler == HANDLER_IGN || only_default)
 		a->handler = HANDLER_DFL;
-	/* Not even pid 1 can go on after a fault that it does not handle. */
-	if (a->handler == HANDLER_DFL)
+	/* Not even pid 1 can go on after a fault that it does not handle, unless its tracer says so. */
+	if (a->handler == HANDLER_DFL && !me->ptrace.flags)
 		p->signal_flags &= ~(u32)SIGNAL_UNKILLABLE;
 	spin_unlock(&p->sighand->lock);
 	if (blocked)

@@ -3,16 +3,13 @@
 
 #include <lib/errno.h>
 #include <lib/log.h>
+#include <signal/jobctl.h>
 #include <signal/signal.h>
 #include <task/task.h>
 
 #ifndef SA_RESTORER
 #define SA_RESTORER 0x04000000
 #endif
-
-/* task->jobctl */
-#define JOBCTL_STOP_PENDING BIT(0) /* counted in nr_to_stop; must stop before user mode */
-#define JOBCTL_STOP_DEQUEUED BIT(1) /* has taken a stop signal; SIGCONT revokes it */
 
 #define SIG_STOP_MASK (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 /* Default action: nothing. */
@@ -57,10 +54,6 @@ void sigqueue_drop_timers(struct signal_queue *q);
 void sigqueue_drop(struct signal_queue *q, u64 mask);
 
 /* send.c */
-/* To t, or to any thread of p when t is NULL. siglock held. 0 or -EAGAIN. */
-int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo_t *info);
-/* WORK_SIGNAL, and a wake-up from interruptible (fatal: also killable and stopped) sleep. */
-void signal_wake(struct task *t, bool fatal);
 /* Another thread looks after the shared pending signals in `which` that the current one will not
  * take. siglock held. */
 void signal_retarget(u64 which);

@@ -8,7 +8,7 @@ void signal_recalc_locked(void)
 	u64 pending = me->pending.set.bits | me->process->shared_pending.set.bits;
 
 	ASSERT_HELD(&me->process->siglock);
-	if ((pending & ~me->blocked.bits) || me->jobctl)
+	if ((pending & ~me->blocked.bits) || (me->jobctl & JOBCTL_PENDING_MASK))
 		task_set_work(me, WORK_SIGNAL);
 	else if (signal_pending(me))
 		task_clear_work(me, WORK_SIGNAL);

@@ -205,6 +205,21 @@ static int sigqueue_take_from(struct signal_queue *q, u64 blocked, siginfo_t *in
 	return sig;
 }
 
+bool signal_peek_locked(struct task *t, bool shared, u64 off, siginfo_t *info)
+{
+	struct signal_queue *q = shared ? &t->process->shared_pending : &t->pending;
+	struct sigqueue *e;
+
+	ASSERT_HELD(&t->process->siglock);
+	list_for_each(e, &q->entries, node) {
+		if (off--)
+			continue;
+		*info = e->info;
+		return true;
+	}
+	return false;
+}
+
 int sigqueue_take(u64 blocked, siginfo_t *info)
 {
 	struct task *me = current;

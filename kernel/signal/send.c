@@ -8,16 +8,40 @@
 #include <task/pid.h>
 #include <vfs/poll.h>
 
-void signal_wake(struct task *t, bool fatal)
+static void signal_wake_states(struct task *t, u32 states)
 {
-	u32 states = TASK_INTERRUPTIBLE;
-
-	if (fatal)
-		states |= TASK_WAKEKILL | TASK_STOPPED | TASK_TRACED;
+	states |= TASK_INTERRUPTIBLE;
 	task_set_work(t, WORK_SIGNAL);
 	/* One that runs in user mode on another CPU has to come in to notice. */
 	if (!sched_wake(t, states) && t != current && READ_ONCE(t->on_cpu))
 		arch_send_reschedule(READ_ONCE(t->cpu));
+}
+
+void signal_wake(struct task *t, bool fatal)
+{
+	u32 states = 0;
+
+	ASSERT_HELD(&t->process->siglock);
+	if (fatal) {
+		states = TASK_WAKEKILL | TASK_STOPPED;
+		if (!(t->jobctl & JOBCTL_FROZEN)) {
+			t->jobctl &= ~(u32)JOBCTL_TRACED;
+			states |= TASK_TRACED;
+		}
+	}
+	signal_wake_states(t, states);
+}
+
+void signal_wake_traced(struct task *t, bool resume)
+{
+	u32 states = 0;
+
+	ASSERT_HELD(&t->process->siglock);
+	if (resume && !(t->jobctl & JOBCTL_FROZEN)) {
+		t->jobctl &= ~(u32)JOBCTL_TRACED;
+		states = TASK_TRACED;
+	}
+	signal_wake_states(t, states);
 }
 
 /* The action is to do nothing. Pid 1 and kernel threads only get what they handle. */
@@ -93,7 +117,7 @@ static void signal_start_group_exit(struct process *p, int code)
 	p->group_exit_code = code;
 	p->nr_to_stop = 0;
 	list_for_each(t, &p->threads, thread_node) {
-		t->jobctl = 0;
+		jobctl_clear_pending(t, JOBCTL_PENDING_MASK);
 		t->pending.set.bits |= sigmask(SIGKILL);
 		signal_wake(t, true);
 	}
@@ -107,7 +131,9 @@ static void signal_complete(struct process *p, struct task *t, int sig)
 		t = NULL;
 	if (!t)
 		return;
-	if (signal_is_fatal(p, sig) && !sig_in(sig, t->real_blocked.bits)) {
+	/* A tracer gets to see what would end a program before it does. */
+	if (signal_is_fatal(p, sig) && !sig_in(sig, t->real_blocked.bits) &&
+	    (sig == SIGKILL || likely(!t->ptrace.flags))) {
 		signal_start_group_exit(p, sig);
 		return;
 	}
@@ -136,7 +162,7 @@ static bool signal_prepare(struct process *p, const struct task *target, int sig
 	signal_cancel_opposites(p, sig);
 	/* A blocked signal is kept even when ignored: the action may change until it is let in. */
 	return sig_in(sig, target->blocked.bits | target->real_blocked.bits) ||
-	       !signal_is_ignored(p, sig);
+	       (unlikely(target->ptrace.flags) && sig != SIGKILL) || !signal_is_ignored(p, sig);
 }
 
 /* It has been queued: who is to know? */
@@ -236,7 +262,7 @@ unsigned int signal_kill_others_locked(void)
 		if (t == me)
 			continue;
 		others++;
-		t->jobctl = 0;
+		jobctl_clear_pending(t, JOBCTL_PENDING_MASK);
 		if (t->flags & TASK_F_EXITING)
 			continue;
 		t->pending.set.bits |= sigmask(SIGKILL);

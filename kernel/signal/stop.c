@@ -1,10 +1,13 @@
 /*
  * Job control: group stops and their end. A stop signal marks every thread (JOBCTL_STOP_PENDING,
  * counted in nr_to_stop); each stops on its way to user mode, the last one completes the stop and
- * tells the parent. SIGCONT lifts the marks and wakes everybody. All state is under siglock; the
+ * tells the parent. SIGCONT lifts the marks and wakes everybody. A traced thread stops in a trap
+ * instead, counted all the same (ptrace/stop.c). All state is under siglock; the
  * parent is told under tasklist_lock, which comes before it, so siglock is dropped in between.
  */
 #include <lib/string.h>
+#include <ptrace/ptrace.h>
+#include <sync/wait.h>
 #include <task/coredump.h>
 #include "internal.h"
 
@@ -13,29 +16,74 @@ static s64 ns_to_ticks(u64 ns)
 	return (s64)(ns / (NSEC_PER_SEC / 100)); /* USER_HZ */
 }
 
-/* SIGCHLD for a stop or continuation of the current process; tasklist_lock held. */
-static void stop_tell_parent(int code, int status)
+bool jobctl_set_pending(struct task *t, u32 mask)
 {
-	struct process *p = current->process, *parent = p->parent;
+	ASSERT_HELD(&t->process->siglock);
+	if ((t->flags & TASK_F_EXITING) || (t->pending.set.bits & sigmask(SIGKILL)))
+		return false;
+	if (mask & JOBCTL_STOP_SIGNAL)
+		t->jobctl &= ~JOBCTL_STOP_SIGNAL;
+	t->jobctl |= mask;
+	return true;
+}
+
+void jobctl_clear_trapping(struct task *t)
+{
+	if (likely(!(t->jobctl & JOBCTL_TRAPPING)))
+		return;
+	t->jobctl &= ~(u32)JOBCTL_TRAPPING;
+	if (t->ptrace.tracer) /* it sleeps in ptrace_attach */
+		wake_up_all(&t->ptrace.tracer->process->child_wait);
+}
+
+void jobctl_clear_pending(struct task *t, u32 mask)
+{
+	ASSERT_HELD(&t->process->siglock);
+	if (mask & JOBCTL_STOP_PENDING)
+		mask |= JOBCTL_STOP_CONSUME | JOBCTL_STOP_DEQUEUED;
+	t->jobctl &= ~mask;
+	if (!(t->jobctl & JOBCTL_PENDING_MASK))
+		jobctl_clear_trapping(t);
+}
+
+void signal_tell_stop(struct task *t, struct process *to, int code, int status)
+{
 	struct sigaction_abi action;
 	siginfo_t info;
 	u64 user_ns, system_ns;
 
 	ASSERT_HELD(&tasklist_lock);
-	sched_task_times(current, &user_ns, &system_ns);
+	sched_task_times(t, &user_ns, &system_ns);
 	siginfo_kernel(&info, SIGCHLD);
 	info.si_code = code;
-	info.si_pid = p->pid;
-	info.si_uid = current->cred->uid;
+	info.si_pid = t->tid;
+	info.si_uid = t->cred->uid;
 	info.si_status = status;
 	info.si_utime = ns_to_ticks(user_ns);
 	info.si_stime = ns_to_ticks(system_ns);
-	spin_lock(&parent->siglock);
-	action = parent->sighand->action[SIGCHLD - 1];
+	spin_lock(&to->siglock);
+	action = to->sighand->action[SIGCHLD - 1];
 	if (action.handler != HANDLER_IGN && !(action.flags & SA_NOCLDSTOP))
-		(void)signal_send_locked(parent, NULL, SIGCHLD, &info);
-	spin_unlock(&parent->siglock);
-	wake_up_all(&parent->child_wait);
+		(void)signal_send_locked(to, NULL, SIGCHLD, &info);
+	spin_unlock(&to->siglock);
+	wake_up_all(&to->child_wait);
+}
+
+/* The same from the current process to its parent. */
+static void stop_tell_parent(int code, int status)
+{
+	struct process *p = current->process;
+
+	signal_tell_stop(p->leader, p->parent, code, status);
+}
+
+/* A stranger who traces the leader learns of continuations too, as on Linux. */
+static void stop_tell_leaders_tracer(int code, int status)
+{
+	struct task *leader = current->process->leader;
+
+	if (ptrace_reparented(leader))
+		signal_tell_stop(leader, leader->ptrace.tracer->process, code, status);
 }
 
 NO_THREAD_SAFETY bool signal_tell_parent_locked(void)
@@ -51,6 +99,7 @@ NO_THREAD_SAFETY bool signal_tell_parent_locked(void)
 	spin_unlock_irq(&p->siglock);
 	spin_lock_irq(&tasklist_lock);
 	stop_tell_parent(code, status);
+	stop_tell_leaders_tracer(code, status);
 	spin_unlock_irq(&tasklist_lock);
 	return true;
 }
@@ -69,34 +118,47 @@ void signal_continue_locked(struct process *p)
 	p->nr_to_stop = 0;
 	p->stop_signal = 0;
 	list_for_each(t, &p->threads, thread_node) {
-		t->jobctl &= ~(u32)(JOBCTL_STOP_PENDING | JOBCTL_STOP_DEQUEUED);
-		sched_wake(t, TASK_STOPPED);
+		jobctl_clear_pending(t, JOBCTL_STOP_PENDING);
+		if (unlikely(t->ptrace.flags & PT_SEIZED))
+			ptrace_trap_notify_locked(t);
+		else
+			sched_wake(t, TASK_STOPPED);
 	}
 }
 
-/* Marks all threads; the first stop signal wins. */
+/*
+ * Marks all threads; the first stop signal wins. A tracer may let a thread of a stopped process go
+ * on, which then can begin a second stop: the process stays stopped by the first signal.
+ */
 static void stop_begin_locked(struct process *p, int sig)
 {
+	const u32 stop = (u32)sig | JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME;
 	struct task *t;
 
-	p->stop_signal = sig;
+	if (!(p->signal_flags & SIGNAL_STOPPED))
+		p->stop_signal = sig;
 	p->nr_to_stop = 0;
 	p->signal_flags &= ~(u32)SIGNAL_CONTINUED;
 	list_for_each(t, &p->threads, thread_node) {
-		if ((t->flags & TASK_F_EXITING) || READ_ONCE(t->state) == TASK_STOPPED)
+		if (READ_ONCE(t->state) == TASK_STOPPED || !jobctl_set_pending(t, stop))
 			continue;
-		t->jobctl |= JOBCTL_STOP_PENDING;
 		p->nr_to_stop++;
-		if (t != current)
+		if (t == current)
+			continue;
+		if (unlikely(t->ptrace.flags & PT_SEIZED))
+			ptrace_trap_notify_locked(t);
+		else
 			signal_wake(t, false);
 	}
 }
 
-/* The current thread's part of the stop is done: true when it was the last one. */
-static bool stop_consume_locked(struct process *p)
+bool signal_stop_consume_locked(void)
 {
-	current->jobctl &= ~(u32)JOBCTL_STOP_PENDING;
-	if (!p->nr_to_stop || --p->nr_to_stop)
+	struct process *p = current->process;
+	bool counted = current->jobctl & JOBCTL_STOP_CONSUME;
+
+	jobctl_clear_pending(current, JOBCTL_STOP_PENDING);
+	if (!counted || !p->nr_to_stop || --p->nr_to_stop)
 		return false;
 	if (p->signal_flags & SIGNAL_STOPPED)
 		return false;
@@ -112,11 +174,17 @@ NO_THREAD_SAFETY bool signal_stop_locked(int sig)
 
 	ASSERT_HELD(&p->siglock);
 	if (!(current->jobctl & JOBCTL_STOP_PENDING)) {
-		if (!sig || (p->signal_flags & SIGNAL_GROUP_EXIT) || p->exec_task)
+		if (!(current->jobctl & JOBCTL_STOP_DEQUEUED) ||
+		    (p->signal_flags & SIGNAL_GROUP_EXIT) || p->exec_task)
 			return false;
 		stop_begin_locked(p, sig);
 	}
-	last = stop_consume_locked(p);
+	if (unlikely(current->ptrace.flags)) {
+		/* Stops in a trap, where its tracer sees it. */
+		jobctl_set_pending(current, JOBCTL_TRAP_STOP);
+		return false;
+	}
+	last = signal_stop_consume_locked();
 	why = p->stop_signal;
 	WRITE_ONCE(current->state, TASK_STOPPED); /* SIGCONT and SIGKILL wake under siglock */
 	spin_unlock_irq(&p->siglock);
@@ -143,10 +211,10 @@ void signal_thread_exit(void)
 	if (!(p->signal_flags & SIGNAL_GROUP_EXIT)) {
 		signal_retarget(~me->blocked.bits);
 		if (me->jobctl & JOBCTL_STOP_PENDING)
-			last = stop_consume_locked(p);
+			last = signal_stop_consume_locked();
 	}
 	why = p->stop_signal;
-	me->jobctl = 0;
+	jobctl_clear_pending(me, JOBCTL_PENDING_MASK);
 	spin_unlock_irq(&p->siglock);
 	if (last) {
 		spin_lock_irq(&tasklist_lock);

@@ -1,4 +1,4 @@
 module := syscall
-uses := lib arch seccomp task uapi
+uses := lib arch seccomp task uapi ptrace
 srcs := table.c enter.c
 $(eval $(register_module))

@@ -1,5 +1,6 @@
 /* ptrace(2)'s access rule, for everything that looks into other processes. */
 #include <mm/mm.h>
+#include <ptrace/ptrace.h>
 #include <task/access.h>
 #include "internal.h"
 
@@ -21,13 +22,18 @@ static bool is_dumpable(struct task *t)
 	return dumpable;
 }
 
-bool task_may_access(struct task *t, bool fs_ids)
+bool task_may_access(struct task *t, u32 mode)
 {
 	const struct cred *mine = current->cred, *its;
+	bool fs_ids = mode & ACCESS_FS;
 	u64 caps = fs_ids ? mine->cap_effective : mine->cap_permitted;
 	bool ok;
 
-	if (t->process == current->process || capable(CAP_SYS_PTRACE))
+	if (t->process == current->process)
+		return true;
+	if ((mode & ACCESS_ATTACH) && !yama_may_attach(t))
+		return false;
+	if (capable(CAP_SYS_PTRACE))
 		return true;
 	its = task_cred_get(t);
 	ok = same_ids(its, fs_ids ? mine->fsuid : mine->uid, fs_ids ? mine->fsgid : mine->gid) &&

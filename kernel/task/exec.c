@@ -11,6 +11,7 @@
 #include <linux/personality.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
+#include <ptrace/ptrace.h>
 #include <syscall/table.h>
 #include <task/coredump.h>
 #include <task/exec.h>
@@ -211,6 +212,9 @@ static void exec_free(struct exec *e)
 /* With file and arguments in place. 0, or -errno with the old program intact. */
 static int exec_run(struct exec *e)
 {
+	struct regs *regs = task_regs(current);
+	long nr = regs_syscall_nr(regs);
+	s32 tid = current->tid;
 	siginfo_t info;
 	int err = exec_prepare(e);
 
@@ -220,10 +224,14 @@ static int exec_run(struct exec *e)
 		err = exec_become_single();
 	if (err)
 		return err;
-	err = exec_commit(e, task_regs(current));
+	err = exec_commit(e, regs);
 	if (err) {
 		siginfo_kernel(&info, SIGSEGV);
 		signal_force_default(SIGSEGV, &info);
+	} else if (unlikely(current->ptrace.flags)) {
+		regs_set_syscall_nr(regs, nr); /* a tracer sees in which call it stands */
+		regs_set_result(regs, -ENOSYS);
+		ptrace_exec(tid);
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include <linux/securebits.h>
 #include <linux/stat.h>
+#include <ptrace/ptrace.h>
 #include <vfs/file.h>
 #include <vfs/file_caps.h>
 #include "exec.h"
@@ -87,10 +88,11 @@ static bool fs_is_shared(void)
 	return shared;
 }
 
-/* Takes back what a caller must not gain who promised to gain nothing, or who is not alone. */
+/* Takes back what a caller must not gain who promised to gain nothing, who is not alone, or whose
+ * tracer would gain it with him. */
 static void cred_limit(struct cred *c, const struct cred *old)
 {
-	if (!current->no_new_privs && !fs_is_shared())
+	if (!current->no_new_privs && !fs_is_shared() && ptrace_tracer_capable(CAP_SYS_PTRACE))
 		return;
 	if (!capable(CAP_SETUID) || current->no_new_privs) {
 		c->euid = c->uid;

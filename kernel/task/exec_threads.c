@@ -61,6 +61,8 @@ static void take_over_leader(struct process *p, struct task **dead)
 	me->start_time_ns = leader->start_time_ns;
 	p->leader = me;
 	leader->exit_signal = -1;
+	if (leader->ptrace.flags) /* its tracer may wait for the dead leader, which vanishes */
+		wake_up_all(&leader->ptrace.tracer->process->child_wait);
 	list_for_each(child, &p->children, sibling)
 		child->parent_tid = me->tid;
 	task_reap_locked(leader, dead);

@@ -11,6 +11,7 @@
 #include <ipc/ipc.h>
 #include <lib/string.h>
 #include <mm/mm.h>
+#include <ptrace/ptrace.h>
 #include <seccomp/seccomp.h>
 #include <sync/wait.h>
 #include <syscall/table.h>
@@ -71,6 +72,8 @@ static void exit_last_thread(struct process *p, s32 code)
 {
 	exit_check_init(p, p->signal_flags & SIGNAL_GROUP_EXIT ? p->group_exit_code : code);
 	process_timers_exit(p);
+	if (p->yama_tracer || p->yama_any)
+		yama_exit(p);
 	if (tty_process_ops)
 		tty_process_ops->leave(p);
 }
@@ -81,6 +84,8 @@ static void task_unlink(struct task *t)
 	struct process *p = t->process;
 
 	ASSERT_HELD(&tasklist_lock);
+	if (unlikely(t->ptrace.flags))
+		ptrace_unlink_locked(t);
 	spin_lock(&p->siglock);
 	list_del_rcu(&t->thread_node);
 	p->nr_threads--;
@@ -120,15 +125,14 @@ void tasks_release(struct task *dead)
 	}
 }
 
-static void siginfo_child(siginfo_t *info, struct process *p, s32 sig)
+static void siginfo_child(siginfo_t *info, struct task *t, s32 code, s32 sig)
 {
-	s32 code = process_exit_code(p);
 	u64 user_ns, system_ns;
 
-	process_cpu_times(p, &user_ns, &system_ns);
+	process_cpu_times(t->process, &user_ns, &system_ns);
 	siginfo_kernel(info, sig);
-	info->si_pid = p->pid;
-	info->si_uid = p->leader->cred->uid;
+	info->si_pid = t->tid;
+	info->si_uid = t->cred->uid;
 	info->si_utime = (s64)(user_ns / TICK_NSEC);
 	info->si_stime = (s64)(system_ns / TICK_NSEC);
 	info->si_code = exit_code_cause(code);
@@ -142,13 +146,25 @@ bool exit_tell_parent(struct process *p, s32 sig)
 	siginfo_t info;
 
 	ASSERT_HELD(&tasklist_lock);
-	siginfo_child(&info, p, sig);
+	siginfo_child(&info, p->leader, process_exit_code(p), sig);
 	if (sig == SIGCHLD)
 		unwanted = signal_children_unwanted(parent, &ignored);
 	if (sig > 0 && sig <= SIGNAL_MAX && !ignored)
 		signal_send_process(parent, sig, &info);
 	wake_up_all(&parent->child_wait);
 	return unwanted;
+}
+
+/* A traced thread's death is its tracer's to know of, who never ignores it. */
+static void exit_tell_tracer(struct task *t, s32 sig)
+{
+	struct process *to = t->ptrace.tracer->process;
+	siginfo_t info;
+
+	siginfo_child(&info, t, t->exit_code, sig);
+	if (sig > 0 && sig <= SIGNAL_MAX)
+		signal_send_process(to, sig, &info);
+	wake_up_all(&to->child_wait);
 }
 
 /* The nearest living ancestor that asked for orphans, else init. */
@@ -206,7 +222,8 @@ static void reparent_child(struct process *child, struct process *reaper, struct
 	child->parent_tid = reaper->leader->tid;
 	list_move_tail(&child->sibling, &reaper->children);
 	child->leader->exit_signal = SIGCHLD;
-	if (child->exit_state == PROCESS_ZOMBIE && exit_tell_parent(child, SIGCHLD)) {
+	if (child->exit_state == PROCESS_ZOMBIE && !child->leader->ptrace.flags &&
+	    exit_tell_parent(child, SIGCHLD)) {
 		task_reap_locked(child->leader, dead);
 		return;
 	}
@@ -259,6 +276,11 @@ static bool process_becomes_zombie(struct process *p, struct task **dead)
 	p->exit_state = PROCESS_ZOMBIE;
 	if (wait_queue_active(&p->exit_wait))
 		wake_up_events(&p->exit_wait, ~0U, EPOLLIN);
+	if (unlikely(p->leader->ptrace.flags)) { /* its tracer first; the parent after him */
+		exit_tell_tracer(p->leader, ptrace_reparented(p->leader) ? SIGCHLD
+									 : p->leader->exit_signal);
+		return false;
+	}
 	if (p->leader->exit_signal < 0)
 		return true;
 	return exit_tell_parent(p, p->leader->exit_signal);
@@ -271,6 +293,36 @@ static void wake_exec_task(struct process *p)
 		sched_wake(p->exec_task, TASK_KILLABLE);
 }
 
+/* A thread has passed its exit, or has been reaped: was it the last that was waited for? */
+static void process_check_end(struct process *p, struct task **dead)
+{
+	if (p->nr_threads == 1 && (p->leader->flags & TASK_F_EXITED) && !p->exec_task &&
+	    p->exit_state == PROCESS_ALIVE && process_becomes_zombie(p, dead))
+		task_reap_locked(p->leader, dead);
+	wake_exec_task(p);
+}
+
+void task_reap_thread_locked(struct task *t, struct task **dead)
+{
+	struct process *p = t->process;
+
+	task_reap_locked(t, dead);
+	process_check_end(p, dead);
+}
+
+void task_untraced_locked(struct task *t, bool told, struct task **dead)
+{
+	struct process *p = t->process;
+	bool ignored;
+
+	if (t != p->leader)
+		task_reap_thread_locked(t, dead);
+	else if (p->exit_state == PROCESS_ZOMBIE &&
+		 (told ? signal_children_unwanted(p->parent, &ignored)
+		       : exit_tell_parent(p, t->exit_signal)))
+		task_reap_locked(t, dead);
+}
+
 static void exit_notify_locked(struct task *me, struct task **dead)
 {
 	struct process *p = me->process;
@@ -278,12 +330,24 @@ static void exit_notify_locked(struct task *me, struct task **dead)
 	me->flags |= TASK_F_EXITED;
 	if (me->flags & TASK_F_FORKED)
 		reparent_to_sibling(me);
-	if (me != p->leader)
+	if (unlikely(me->ptrace.flags)) { /* stays until its tracer has waited for it */
+		if (me != p->leader || p->nr_threads > 1)
+			exit_tell_tracer(me, SIGCHLD);
+	} else if (me != p->leader) {
 		task_reap_locked(me, dead);
-	if (p->nr_threads == 1 && (p->leader->flags & TASK_F_EXITED) && !p->exec_task &&
-	    process_becomes_zombie(p, dead))
-		task_reap_locked(p->leader, dead);
-	wake_exec_task(p);
+	}
+	process_check_end(p, dead);
+}
+
+/* Those whom the thread traces are let go, or killed, before anything else. */
+static void exit_tracer(void)
+{
+	struct task *dead = NULL;
+
+	spin_lock_irq(&tasklist_lock);
+	ptrace_exit_tracer_locked(&dead);
+	spin_unlock_irq(&tasklist_lock);
+	tasks_release(dead);
 }
 
 /*
@@ -308,9 +372,13 @@ static void exit_notify(struct task *me)
 {
 	struct task *dead = NULL;
 
+	if (unlikely(!list_empty(&me->ptrace.tracees)))
+		exit_tracer();
 	if (!atomic_read(&me->process->nr_live))
 		exit_hand_over_children(me->process);
 	spin_lock_irq(&tasklist_lock);
+	if (unlikely(!list_empty(&me->ptrace.tracees))) /* born since */
+		ptrace_exit_tracer_locked(&dead);
 	exit_notify_locked(me, &dead);
 	spin_unlock_irq(&tasklist_lock);
 	tasks_release(dead);
@@ -321,6 +389,7 @@ __noreturn void task_exit(s32 code)
 	struct task *me = current;
 	struct process *p = me->process;
 
+	ptrace_exit(code);
 	signal_thread_exit();
 	me->exit_code = code;
 	if (atomic_dec_and_test(&p->nr_live))

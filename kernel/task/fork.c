@@ -13,6 +13,7 @@
 #include <syscall/table.h>
 #include <task/fork.h>
 #include "internal.h"
+#include <ptrace/ptrace.h>
 #include <task/pidfd.h>
 #include <task/tty_hooks.h>
 #include <time/clock.h>
@@ -273,7 +274,7 @@ static void clone_link_process(struct task *t, const struct clone_request *req)
 	process_link(p, req->flags & CLONE_PARENT ? mine->parent : mine);
 }
 
-static int clone_link(struct task *t, const struct clone_request *req)
+static int clone_link(struct task *t, const struct clone_request *req, unsigned int event)
 {
 	struct process *mine = current->process;
 	int err = 0;
@@ -290,6 +291,7 @@ static int clone_link(struct task *t, const struct clone_request *req)
 		else
 			clone_link_process(t, req);
 		task_link(t);
+		ptrace_fork_locked(t, req->flags, event);
 	}
 	spin_unlock(&mine->siglock);
 	spin_unlock_irq(&tasklist_lock);
@@ -299,7 +301,11 @@ static int clone_link(struct task *t, const struct clone_request *req)
 /* The parent of a vfork sleeps until the child has let go of its memory. */
 static void clone_wait_vfork(struct task *child, struct completion *done)
 {
-	if (wait_for_completion_killable(done)) {
+	s32 nr = child->tid;
+
+	if (!wait_for_completion_killable(done)) {
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, (u64)nr);
+	} else {
 		spin_lock(&child->alloc_lock);
 		child->vfork_done = NULL;
 		spin_unlock(&child->alloc_lock);
@@ -321,6 +327,7 @@ long task_clone(const struct clone_request *req)
 	struct new_pidfd pidfd = {0};
 	struct completion done;
 	struct task *t;
+	unsigned int event;
 	s32 nr;
 	int err = clone_check_flags(req->flags);
 
@@ -342,8 +349,9 @@ long task_clone(const struct clone_request *req)
 		t->flags |= TASK_F_VFORK;
 		task_get(t);
 	}
+	event = ptrace_fork_event(req->flags, req->exit_signal);
 	if (!err)
-		err = clone_link(t, req);
+		err = clone_link(t, req, event);
 	clone_finish_pidfd(&pidfd, !err);
 	if (err) {
 		clone_abort(t);
@@ -355,6 +363,8 @@ long task_clone(const struct clone_request *req)
 	if (req->flags & CLONE_PARENT_SETTID)
 		(void)!user_write(req->parent_tid, &nr); /* failure is not reported, as in Linux */
 	sched_wake_new(t);
+	if (unlikely(event))
+		ptrace_event(event, (u64)nr);
 	if (req->flags & CLONE_VFORK)
 		clone_wait_vfork(t, &done);
 	return nr;

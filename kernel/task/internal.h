@@ -5,6 +5,7 @@
 #include <lib/log.h>
 #include <signal/signal.h>
 #include <task/pid.h>
+#include <task/reap.h>
 #include <task/task.h>
 
 #define TIMER_SLACK_DEFAULT_NS 50000ULL
@@ -32,7 +33,8 @@ void group_list_put(struct group_list *g);
 /* exit.c: takes a dead thread out of all tables and puts it on a chain (tasklist_lock held), whose
  * threads lose their number and reference without locks. */
 void task_reap_locked(struct task *t, struct task **dead);
-void tasks_release(struct task *dead);
+/* The same for a dead thread, not the leader, whose tracer has waited for it: with what follows. */
+void task_reap_thread_locked(struct task *t, struct task **dead);
 /* Wakes the parent's wait(2) and sends sig with the SIGCHLD information; tasklist_lock held.
  * True when the parent ignores its children: the caller reaps. */
 bool exit_tell_parent(struct process *p, s32 sig);

@@ -89,7 +89,7 @@ long sys_kcmp(int pid1, int pid2, int type, u64 idx1, u64 idx2)
 	long res = -ESRCH;
 
 	if (a && b)
-		res = task_may_access(a, false) && task_may_access(b, false) ?
+		res = task_may_access(a, ACCESS_REAL) && task_may_access(b, ACCESS_REAL) ?
 			      compare_tasks(a, b, type, idx1, idx2) : -EPERM;
 	if (a)
 		task_put(a);

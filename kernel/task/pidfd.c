@@ -195,7 +195,7 @@ static int take_file(struct task *t, int target, struct file **out)
 {
 	struct fd_table *files;
 
-	if (!task_may_access(t, false))
+	if (!task_may_access(t, ACCESS_REAL | ACCESS_ATTACH))
 		return -EPERM;
 	files = task_get_files(t);
 	if (!files)

@@ -3,6 +3,7 @@
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <mm/mm.h>
+#include <ptrace/ptrace.h>
 #include <seccomp/seccomp.h>
 #include <syscall/table.h>
 #include <task/exec.h>
@@ -225,6 +226,8 @@ long sys_prctl(u32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5)
 		return me->seccomp_mode;
 	case PR_SET_SECCOMP:
 		return seccomp_prctl(arg2, arg3);
+	case PR_SET_PTRACER:
+		return yama_set_ptracer(arg2);
 	default:
 		return prctl_capability(option, arg2, arg3, arg4, arg5);
 	}

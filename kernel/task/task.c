@@ -44,6 +44,7 @@ struct task *task_alloc(void)
 	spin_init(&t->wake_lock, LOCK_RANK_TASK_PI);
 	spin_init(&t->alloc_lock, LOCK_RANK_FS_CONTEXT);
 	list_init(&t->thread_node);
+	list_init(&t->ptrace.tracees);
 	signal_queue_init(&t->pending);
 	return t;
 }

@@ -5,6 +5,8 @@
  */
 #include <lib/string.h>
 #include <linux/wait.h>
+#include <ptrace/ptrace.h>
+#include <signal/jobctl.h>
 #include <sync/wait.h>
 #include <syscall/table.h>
 #include <task/pidfd.h>
@@ -45,14 +47,19 @@ static bool wait_selects(const struct wait_request *w, const struct process *chi
 	return (w->options & __WALL) || clone_child == !!(w->options & __WCLONE);
 }
 
-static void wait_report(struct wait_request *w, struct process *child, int cause, s32 status)
+static void wait_report_task(struct wait_request *w, struct task *t, int cause, s32 status)
 {
-	w->pid = child->pid;
-	w->uid = child->leader->cred->uid;
+	w->pid = t->tid;
+	w->uid = t->cred->uid;
 	w->cause = cause;
 	w->status = status;
 	if (w->want_usage)
-		process_rusage(child, RUSAGE_BOTH, &w->usage);
+		process_rusage(t->process, RUSAGE_BOTH, &w->usage);
+}
+
+static void wait_report(struct wait_request *w, struct process *child, int cause, s32 status)
+{
+	wait_report_task(w, child->leader, cause, status);
 }
 
 static void wait_take_zombie(struct wait_request *w, struct process *child)
@@ -66,15 +73,16 @@ static void wait_take_zombie(struct wait_request *w, struct process *child)
 	task_reap_locked(child->leader, &w->dead);
 }
 
-/* Stops and continuations are reported once each. True: reported. */
-static bool wait_take_jobctl(struct wait_request *w, struct process *child)
+/* Stops (those of the process, unless it is seen as its tracer) and continuations are reported once
+ * each. True: reported. */
+static bool wait_take_jobctl(struct wait_request *w, struct process *child, bool tracer)
 {
 	bool keep = w->options & WNOWAIT;
 	u32 event = 0;
 	s32 signal;
 
 	spin_lock(&child->siglock);
-	if ((w->options & WSTOPPED) && (child->signal_flags & SIGNAL_STOP_WAITABLE))
+	if ((w->options & WSTOPPED) && !tracer && (child->signal_flags & SIGNAL_STOP_WAITABLE))
 		event = SIGNAL_STOP_WAITABLE;
 	else if ((w->options & WCONTINUED) && (child->signal_flags & SIGNAL_CONTINUED))
 		event = SIGNAL_CONTINUED;
@@ -89,19 +97,108 @@ static bool wait_take_jobctl(struct wait_request *w, struct process *child)
 	return event;
 }
 
+/* --- what a tracer sees of a thread --- */
+
+static bool wait_selects_tracee(const struct wait_request *w, const struct task *t)
+{
+	if (w->type == P_PID)
+		return t->tid == w->nr;
+	if (w->type == P_PIDFD)
+		return t == w->process->leader;
+	return w->type != P_PGID || t->process->pgrp->nr == w->nr;
+}
+
+/* The traced thread has ended. The leader of a foreign child is then its parent's to wait for. */
+static void wait_take_dead_tracee(struct wait_request *w, struct task *t)
+{
+	struct process *p = t->process;
+	bool group = p->signal_flags & SIGNAL_GROUP_EXIT;
+	s32 code = group ? p->group_exit_code : t->exit_code;
+
+	if (t == p->leader && !ptrace_reparented(t)) {
+		wait_take_zombie(w, p);
+		return;
+	}
+	wait_report_task(w, t, exit_code_cause(code), code);
+	if (w->options & WNOWAIT)
+		return;
+	if (t != p->leader) {
+		task_reap_thread_locked(t, &w->dead);
+		return;
+	}
+	ptrace_unlink_locked(t);
+	task_untraced_locked(t, false, &w->dead);
+}
+
+/* It is in a trap that has not been reported. */
+static bool wait_take_trap(struct wait_request *w, struct task *t)
+{
+	struct process *p = t->process;
+	s32 code = 0;
+
+	spin_lock(&p->siglock);
+	if ((t->jobctl & JOBCTL_TRACED) && !(t->jobctl & JOBCTL_LISTENING)) {
+		code = t->ptrace.code;
+		if (!(w->options & WNOWAIT))
+			t->ptrace.code = 0;
+	}
+	spin_unlock(&p->siglock);
+	if (code)
+		wait_report_task(w, t, CLD_TRAPPED, code << 8 | 0x7f);
+	return code;
+}
+
+/* As wait_consider, for a thread that the current process traces. */
+static bool wait_consider_tracee(struct wait_request *w, struct task *t, bool *may_come)
+{
+	if (!(t->flags & TASK_F_EXITED)) {
+		*may_come = true;
+		return wait_take_trap(w, t) || wait_take_jobctl(w, t->process, true);
+	}
+	if (w->options & (WCONTINUED | WEXITED))
+		*may_come = true;
+	/* A leader waits for its threads. */
+	if (t == t->process->leader && t->process->exit_state != PROCESS_ZOMBIE)
+		return false;
+	if (!(w->options & WEXITED))
+		return false;
+	wait_take_dead_tracee(w, t);
+	return true;
+}
+
+static bool wait_scan_tracees(struct wait_request *w, bool *may_come)
+{
+	struct task *me = current, *tracer, *t;
+
+	list_for_each(tracer, &me->process->threads, thread_node) {
+		if ((w->options & __WNOTHREAD) && tracer != me)
+			continue;
+		list_for_each(t, &tracer->ptrace.tracees, ptrace.node)
+			if (wait_selects_tracee(w, t) && wait_consider_tracee(w, t, may_come))
+				return true;
+	}
+	return false;
+}
+
 /* True: an event was reported. *may_come: the child may yet produce one. */
 static bool wait_consider(struct wait_request *w, struct process *child, bool *may_come)
 {
 	if (!wait_selects(w, child))
 		return false;
 	*may_come = true;
+	if (unlikely(child->leader->ptrace.flags)) {
+		/* Traced by us: one stop is not told twice. By another: its end is his first. */
+		if (!ptrace_reparented(child->leader))
+			return wait_consider_tracee(w, child->leader, may_come);
+		return wait_take_jobctl(w, child, false);
+	}
 	if (child->exit_state == PROCESS_ZOMBIE) {
 		if (!(w->options & WEXITED))
 			return false;
 		wait_take_zombie(w, child);
 		return true;
 	}
-	return wait_take_jobctl(w, child);
+	return wait_take_jobctl(w, child, false);
 }
 
 /* The one child that P_PID can mean, without a walk. */
@@ -123,13 +220,15 @@ static int wait_scan_locked(struct wait_request *w)
 	ASSERT_HELD(&tasklist_lock);
 	if (w->type == P_PID) {
 		child = wait_child_by_pid(w->nr);
-		if (child)
-			(void)wait_consider(w, child, &may_come);
-		return may_come ? 0 : -ECHILD;
-	}
-	list_for_each(child, &current->process->children, sibling)
-		if (wait_consider(w, child, &may_come))
+		if (child && wait_consider(w, child, &may_come))
 			return 0;
+	} else {
+		list_for_each(child, &current->process->children, sibling)
+			if (wait_consider(w, child, &may_come))
+				return 0;
+	}
+	if (unlikely(current->process->nr_tracees) && wait_scan_tracees(w, &may_come))
+		return 0;
 	return may_come ? 0 : -ECHILD;
 }
 
@@ -267,6 +366,7 @@ static s32 waitid_status(const struct wait_request *w)
 {
 	switch (w->cause) {
 	case CLD_STOPPED:
+	case CLD_TRAPPED:
 		return w->status >> 8;
 	case CLD_CONTINUED:
 		return SIGCONT;

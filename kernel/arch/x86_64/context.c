@@ -14,6 +14,7 @@
 #include <syscall/table.h>
 #include <task/task.h>
 #include <x86/cpuid.h>
+#include <x86/debug.h>
 #include <x86/fpu.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
@@ -135,6 +136,8 @@ struct task *arch_switch(struct task *prev, struct task *next)
 	}
 	if (unlikely(prev->arch.has_ports | next->arch.has_ports))
 		io_ports_switch(next);
+	if (unlikely(prev->arch.watched | next->arch.watched))
+		debug_regs_switch(next);
 	this_cpu_write(current_task, next);
 	gate_set_stack(next->kernel_stack + KERNEL_STACK_SIZE);
 	return switch_stacks(&prev->arch.sp, next->arch.sp, prev);
@@ -165,6 +168,8 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
 		child->arch.fs_base = tls;
 	*regs = *task_regs(current);
 	regs->rax = 0;
+	if (current->arch.forced_tf) /* the tracer steps the parent, not the child */
+		regs->rflags &= ~(u64)X86_EFLAGS_TF;
 	if (user_sp)
 		regs->rsp = user_sp;
 	first_frame(child, user_first_run, 0, 0);
@@ -181,6 +186,7 @@ int arch_task_kernel(struct task *t, void (*fn)(void *), void *arg)
 void arch_task_free(struct task *t)
 {
 	io_ports_free(t);
+	debug_regs_free(t);
 	fpu_free(t->arch.fpu);
 	t->arch.fpu = NULL;
 }
@@ -201,6 +207,8 @@ int arch_exec_prepare(void)
 
 void arch_exec_start(struct regs *regs, u64 ip, u64 sp)
 {
+	debug_regs_reset();
+	current->arch.forced_tf = false;
 	preempt_disable();
 	*regs = (struct regs){.rip = ip, .rsp = sp, .cs = USER_CS, .ss = USER_DS,
 			      .rflags = X86_FLAGS_IF, .orig_rax = (u64)-1};

@@ -9,7 +9,6 @@
 #include <lib/string.h>
 #include <linux/elf.h>
 #include <task/task.h>
-#include <x86/cpuid.h>
 #include <x86/fpu.h>
 #include <x86/gate.h>
 
@@ -36,30 +35,6 @@ size_t arch_core_scratch_size(void)
 	return ALIGN_UP(arch_fpu_size, 64U);
 }
 
-/* XSAVE leaves out components in their initial state: what lies there is from an earlier time. */
-static void clear_initial_parts(struct xsave_area *image)
-{
-	u64 absent = fpu_features & ~image->xstate_bv;
-
-	if (absent & XSTATE_X87) {
-		image->fx.cwd = FPU_CONTROL_DEFAULT;
-		image->fx.swd = image->fx.twd = image->fx.fop = 0;
-		image->fx.rip = image->fx.rdp = 0;
-		memset(image->fx.st, 0, sizeof(image->fx.st));
-	}
-	if (absent & XSTATE_SSE)
-		memset(image->fx.xmm, 0, sizeof(image->fx.xmm));
-	for (u32 i = 2; i < 64; i++) {
-		struct cpuid_regs r;
-
-		if (!(absent & BIT(i)))
-			continue;
-		r = cpuid(0xd, i);
-		if (r.ebx + r.eax <= arch_fpu_size)
-			memset((u8 *)image + r.ebx, 0, r.eax);
-	}
-}
-
 size_t arch_core_notes(struct task *t, void *scratch, struct core_note *notes)
 {
 	struct xsave_area *image = scratch;
@@ -69,11 +44,7 @@ size_t arch_core_notes(struct task *t, void *scratch, struct core_note *notes)
 		return 0;
 	if (t == current)
 		arch_fpu_save();
-	memcpy(image, t->arch.fpu, arch_fpu_size);
-	if (fpu_has_xsave)
-		clear_initial_parts(image);
-	memset(image->fx.sw_reserved, 0, sizeof(image->fx.sw_reserved));
-	memcpy(image->fx.sw_reserved, &fpu_features, sizeof(fpu_features));
+	fpu_export(image, t->arch.fpu, arch_fpu_size);
 	notes[n++] = (struct core_note){"CORE", NT_PRFPREG, image, sizeof(struct fxregs)};
 	if (fpu_has_xsave)
 		notes[n++] = (struct core_note){"LINUX", NT_X86_XSTATE, image, arch_fpu_size};

@@ -102,7 +102,7 @@ syscall_entry:
 .Lsyscall_done:
 	cli
 	testl $WORK_EXIT_MASK, TASK_WORK_OFFSET(%rbx)
-	jnz .Lexit_slow
+	jnz .Lsyscall_exit_work
 	/*
 	 * SYSRET takes rip from rcx and flags from r11. A non-canonical rip would fault in ring 0,
 	 * and TF or RF would act at the wrong instruction: those leave through IRET.
@@ -146,6 +146,11 @@ syscall_sysret:
 	movq REGS_R8(%rsp), %r8
 	movq REGS_R9(%rsp), %r9
 	jmp .Ldispatch
+
+.Lsyscall_exit_work:
+	movq %rsp, %rdi
+	call gate_exit_syscall
+	jmp .Liret_user
 
 /* Interrupts disabled, struct regs complete on the stack: work, then IRET. */
 .Lexit_slow:

@@ -136,6 +136,56 @@ bool fpu_image_valid(const struct xsave_area *a)
 	return true;
 }
 
+/* XSAVE leaves out components in their initial state: what lies there is from an earlier time. */
+static void clear_initial_parts(struct xsave_area *image, u64 absent, size_t size)
+{
+
+	if (absent & XSTATE_X87) {
+		image->fx.cwd = FPU_CONTROL_DEFAULT;
+		image->fx.swd = image->fx.twd = image->fx.fop = 0;
+		image->fx.rip = image->fx.rdp = 0;
+		memset(image->fx.st, 0, sizeof(image->fx.st));
+	}
+	if (absent & XSTATE_SSE)
+		memset(image->fx.xmm, 0, sizeof(image->fx.xmm));
+	for (u32 i = 2; i < 64; i++) {
+		struct cpuid_regs r;
+
+		if (!(absent & BIT(i)))
+			continue;
+		r = cpuid(0xd, i);
+		if (r.ebx + r.eax <= size)
+			memset((u8 *)image + r.ebx, 0, r.eax);
+	}
+}
+
+void fpu_export(struct xsave_area *image, const struct xsave_area *a, size_t size)
+{
+	memcpy(image, a, size);
+	if (fpu_has_xsave)
+		clear_initial_parts(image, fpu_features & ~a->xstate_bv, size);
+	memset(image->fx.sw_reserved, 0, sizeof(image->fx.sw_reserved));
+	memcpy(image->fx.sw_reserved, &fpu_features, sizeof(fpu_features));
+}
+
+int fpu_import(struct xsave_area *a, const struct xsave_area *image)
+{
+	if (!fpu_image_valid(image))
+		return -EINVAL;
+	memcpy(a, image, arch_fpu_size);
+	return 0;
+}
+
+int fpu_import_legacy(struct xsave_area *a, const struct fxregs *fx)
+{
+	if (fx->mxcsr & ~mxcsr_mask)
+		return -EINVAL;
+	a->fx = *fx;
+	if (fpu_has_xsave)
+		a->xstate_bv |= XSTATE_LEGACY;
+	return 0;
+}
+
 void arch_fpu_save(void)
 {
 	preempt_disable();

@@ -25,6 +25,7 @@ DEFINE_PER_CPU(uptr, gate_kernel_stack);
 DEFINE_PER_CPU(uptr, gate_user_rsp); /* scratch of the first instructions */
 
 void gate_exit_slow(struct regs *regs);
+void gate_exit_syscall(struct regs *regs);
 
 void gate_set_stack(uptr top)
 {
@@ -77,4 +78,15 @@ void gate_exit_slow(struct regs *regs)
 		signal_force(SIGSEGV, &info);
 		arch_irq_disable();
 	}
+}
+
+/* The end of a system call with work pending. Interrupts disabled on entry and return. */
+void gate_exit_syscall(struct regs *regs)
+{
+	if (READ_ONCE(current->work) & WORK_EXIT_SYSCALL_MASK) {
+		arch_irq_enable();
+		syscall_exit_work(regs);
+		arch_irq_disable();
+	}
+	gate_exit_slow(regs);
 }

@@ -19,6 +19,7 @@
 #include <task/task.h>
 #include <x86/cpu_init.h>
 #include <x86/cpuid.h>
+#include <x86/debug.h>
 #include <x86/fpu.h>
 #include <x86/io_ports.h>
 #include <x86/gate.h>
@@ -37,7 +38,6 @@ enum vector {
 #define PF_USER    BIT(2)
 #define PF_RSVD    BIT(3)
 #define PF_FETCH   BIT(4)
-#define DR6_BS     BIT(14)
 
 struct idt_gate {
 	u16 offset_low, selector;
@@ -209,8 +209,16 @@ static void user_fpu_fault(struct regs *regs, u32 vector)
 
 static void user_debug_trap(struct regs *regs, u64 dr6)
 {
+	bool execute;
+	u64 hit = debug_regs_hit(dr6, &execute);
+	int code = dr6 & DR6_BS ? TRAP_TRACE : hit ? TRAP_HWBKPT : TRAP_BRKPT;
+
+	if (execute) /* it has not run yet: RF lets it */
+		regs->rflags |= X86_EFLAGS_RF;
+	if (!hit && (dr6 & DR6_TRAPS) && !(dr6 & DR6_BS))
+		return; /* of a breakpoint that is not, or no longer, the program's */
 	/* TF stays: the signal frame saves it, the handler runs without it, sigreturn steps on. */
-	user_fault(regs, SIGTRAP, dr6 & DR6_BS ? TRAP_TRACE : TRAP_BRKPT, regs->rip, VEC_DB, 0);
+	user_fault(regs, SIGTRAP, code, regs->rip, VEC_DB, 0);
 }
 
 static unsigned int fault_access(u64 error)
@@ -335,7 +343,9 @@ void trap_paranoid_kernel(struct regs *regs, u32 vector)
 	if (vector == VEC_NMI)
 		return;
 	if (vector == VEC_DB) {
-		(void)debug_status_take();
+		bool execute;
+
+		(void)debug_regs_hit(debug_status_take(), &execute);
 		regs->rflags &= ~(u64)X86_EFLAGS_TF;
 		return;
 	}

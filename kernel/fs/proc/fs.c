@@ -56,7 +56,7 @@ struct pid_entry *proc_pid_get(s32 nr)
 /* The rule of ptrace_may_access(PTRACE_MODE_READ_FSCREDS). */
 bool proc_may_access(struct task *t)
 {
-	return task_may_access(t, true);
+	return task_may_access(t, ACCESS_FS);
 }
 
 /* For pidfd_send_signal: the process of an open /proc/PID directory. */

@@ -3,6 +3,7 @@
 #include <lib/string.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
+#include <task/access.h>
 #include "internal.h"
 
 #define NAME_COLUMN 73
@@ -83,7 +84,7 @@ int proc_mem_open(struct inode *inode, struct file *f)
 
 	if (!t)
 		return -ESRCH;
-	if (!proc_may_access(t)) {
+	if (!task_may_access(t, ACCESS_FS | ACCESS_ATTACH)) {
 		task_put(t);
 		return -EACCES;
 	}

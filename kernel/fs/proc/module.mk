@@ -1,5 +1,5 @@
 module := fs/proc
-uses := lib arch boot dev event ipc mm net sched seccomp signal sync task time vfs
+uses := lib arch boot dev event ipc mm net sched seccomp signal sync task time vfs ptrace
 srcs := fs.c options.c text.c root.c sysctl.c pid.c stat.c maps.c smaps.c task_info.c system.c net.c sysvipc.c
 ktests :=
 $(eval $(register_module))

@@ -7,6 +7,7 @@
 #include <lib/string.h>
 #include <linux/sched.h>
 #include <mm/mm.h>
+#include <ptrace/ptrace.h>
 #include <seccomp/seccomp.h>
 #include <signal/signal.h>
 #include <time/clock.h>
@@ -330,8 +331,9 @@ int proc_show_status(struct text *t, const struct proc_target *target)
 	text_append(t, "\n", 1);
 	if (fs)
 		text_printf(t, "Umask:\t%04o\n", fs->umask);
-	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		    state_name(state_letter(task)), p->pid, task->tid, s.ppid);
+	text_printf(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+		    state_name(state_letter(task)), p->pid, task->tid, s.ppid,
+		    ptrace_tracer_pid(task));
 	status_ids(t, task);
 	text_printf(t, "FDSize:\t%u\n", files ? fd_table_capacity(files) : 0);
 	status_groups(t, task);

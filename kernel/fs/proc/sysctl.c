@@ -18,6 +18,7 @@
 #include <net/abi.h>
 #include <net/settings.h>
 #include <net/unix.h>
+#include <ptrace/ptrace.h>
 #include <seccomp/seccomp.h>
 #include <task/random.h>
 #include <task/uts.h>
@@ -361,6 +362,25 @@ static const struct proc_entry seccomp_children[] = {
 	{0},
 };
 
+/* Yama's rules: not even root may write without the capability; the last one is for good. */
+static int store_ptrace_scope(char *data, const struct proc_target *target)
+{
+	if (!capable(CAP_SYS_PTRACE))
+		return -EPERM;
+	if (READ_ONCE(yama_ptrace_scope) == YAMA_SCOPE_MAX)
+		return target->pos || !*data || *skip_spaces(data) == '0' + YAMA_SCOPE_MAX
+			       ? store_number(data, target)
+			       : -EINVAL;
+	return store_number(data, target);
+}
+
+static const struct proc_entry yama_children[] = {
+	{.name = "ptrace_scope", .mode = S_IFREG | 0644, .show = show_number,
+	 .store = store_ptrace_scope,
+	 .setting = &(const struct number){.word = &yama_ptrace_scope, .max = YAMA_SCOPE_MAX}},
+	{0},
+};
+
 static const struct proc_entry kernel_children[] = {
 	CONSTANT("cap_last_cap", CAP_LAST_CAP),
 	TEXT("core_pattern", 0644, CORE_PATTERN_MAX, core_pattern_get, core_pattern_set),
@@ -386,6 +406,7 @@ static const struct proc_entry kernel_children[] = {
 	NUMBER_IN("shmmni", 0644, init_ipc_limits.shmmni, 0, IPC_OBJECTS_MAX),
 	NUMBER_IN("threads-max", 0644, max_tasks, 1, THREADS_MAX_MAX),
 	TEXT("version", 0444, UTS_SIZE, get_version, NULL),
+	{.name = "yama", .mode = S_IFDIR | 0555, .children = yama_children},
 	{0},
 };
 

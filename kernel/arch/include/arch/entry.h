@@ -24,6 +24,11 @@ struct task;
  */
 long gate_enter_work(struct regs *regs);
 /*
+ * Called by the gate's C half, interrupts enabled, behind a system call, before gate_exit_work, when
+ * the task's work word has a bit of WORK_EXIT_SYSCALL_MASK. Owner: syscall/.
+ */
+void syscall_exit_work(struct regs *regs);
+/*
  * Called before every return to user mode with work pending (after system calls, interrupts and
  * faults). Interrupts disabled on entry and on return; enables them inside. Owner: signal/.
  */

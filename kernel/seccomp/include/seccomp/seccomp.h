@@ -26,12 +26,6 @@ long seccomp_prctl(u64 mode, u64 arg);
 /* Filters that t has, for /proc/PID/status. Process context. */
 u32 seccomp_count(struct task *t);
 
-/*
- * ptrace sets it: SECCOMP_RET_TRACE. Stops the current task for its tracer; false: nobody traces it,
- * or not for this. On true the tracer may have changed the registers, number included.
- */
-extern bool (*seccomp_trace_stop)(u16 data);
-
 /* The settings below /proc/sys/kernel/seccomp. Texts of at most SECCOMP_NAMES_MAX bytes. */
 #define SECCOMP_NAMES_MAX 80
 void seccomp_actions_avail(char *out);

@@ -5,12 +5,17 @@
 
 struct task;
 
+/* Judged by the caller's real ids or by its file-system ids (procfs). */
+#define ACCESS_REAL   0
+#define ACCESS_FS     BIT(0)
+/* More than a look: attaching, memory, descriptors. Yama has a say then. */
+#define ACCESS_ATTACH BIT(1)
+
 /*
  * ptrace(2)'s rule: the same process, or the same user and group throughout with no more
- * capabilities and a dumpable memory, or CAP_SYS_PTRACE. fs_ids: judged by the caller's
- * file-system ids (procfs), else by the real ones. May sleep.
+ * capabilities and a dumpable memory, or CAP_SYS_PTRACE. mode: ACCESS_*. May sleep.
  */
-bool task_may_access(struct task *t, bool fs_ids);
+bool task_may_access(struct task *t, u32 mode);
 
 struct regs;
 /* A copy of t's user registers as it entered the kernel; false when it has ended. Any context. */

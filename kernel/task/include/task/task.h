@@ -11,6 +11,7 @@
 #include <lib/list.h>
 #include <linux/resource.h>
 #include <sched/sched.h>
+#include <ptrace/types.h>
 #include <signal/types.h>
 #include <sync/mutex.h>
 #include <sync/rcu.h>
@@ -33,14 +34,18 @@ struct seccomp_filter;
 #define WORK_RESCHED     BIT(1)   /* reschedule before user mode */
 #define WORK_NOTIFY      BIT(2)   /* task_work callbacks (deferred file puts …) */
 #define WORK_RESTORE_MASK BIT(3)  /* sigsuspend and friends: put saved_blocked back */
-#define WORK_EXIT_TRACE  BIT(4)   /* reserved: syscall exit stop, single step */
+#define WORK_EXIT_TRACE  BIT(4)   /* reserved: trace */
 #define WORK_IRET        BIT(5)   /* leave through IRET: regs were changed as a whole */
 #define WORK_RSEQ        BIT(6)   /* rseq: abort a section, tell the CPU */
+#define WORK_EXIT_PTRACE BIT(7)   /* ptrace: a stop behind the system call */
+#define WORK_EXIT_STEP   BIT(8)   /* ptrace: a single step over it ends behind it */
+#define WORK_EXIT_SYSCALL_MASK (WORK_EXIT_TRACE | WORK_EXIT_PTRACE | WORK_EXIT_STEP)
 #define WORK_EXIT_MASK   0x0000ffffU
 /* In the order in which syscall/enter.c asks for them, which is Linux's. */
-#define WORK_ENTER_PTRACE  BIT(16) /* reserved: the tracer's stop, which may change the call */
+#define WORK_ENTER_PTRACE  BIT(16) /* the tracer's stop, which may change the call */
 #define WORK_ENTER_SECCOMP BIT(17) /* a filter, or strict mode; never goes away again */
 #define WORK_ENTER_TRACE   BIT(18) /* the call is recorded for the host */
+#define WORK_ENTER_EMULATE BIT(19) /* the tracer's stop, and the call is not made (PTRACE_SYSEMU) */
 #define WORK_ENTER_MASK  0xffff0000U
 
 struct pid_entry;
@@ -85,12 +90,14 @@ struct task {
 	struct seccomp_filter *seccomp_filter; /* sighand to write, acquire to read own: reference */
 	struct spinlock alloc_lock;      /* mm, files, fs, mount_ns against other tasks */
 
+	struct ptrace_link ptrace;
+
 	/* Signals. */
 	struct sigset blocked;           /* own writes under siglock */
 	struct sigset saved_blocked;     /* own */
 	struct sigset real_blocked;      /* sighand: the mask that sigtimedwait has lifted, else 0 */
 	struct signal_queue pending;     /* sighand: thread-directed */
-	u32 jobctl;                      /* sighand: JOBCTL_* of signal/internal.h */
+	u32 jobctl;                      /* sighand: JOBCTL_* of signal/jobctl.h */
 	struct sigaltstack_state altstack; /* own */
 	struct restart_block restart;    /* own */
 	u64 set_child_tid, clear_child_tid; /* own: user addresses */
@@ -171,6 +178,9 @@ struct process {
 	struct task *exec_task;          /* sighand: execve waits for the others to go */
 	struct wait_queue exit_wait;     /* pollers of pidfds: woken when the process has ended */
 	struct wait_queue child_wait;    /* wait4 of this process's threads */
+	u32 nr_tracees;                  /* tasklist: of all its threads */
+	struct pid_entry *yama_tracer;   /* tasklist: PR_SET_PTRACER; a reference, or NULL */
+	bool yama_any;                   /* tasklist: PR_SET_PTRACER_ANY */
 	struct mutex exec_lock;          /* LOCK_RANK_EXEC */
 
 	struct rlimit64 rlimits[RLIM_NLIMITS]; /* sighand to write; torn-free reads */

@@ -6,6 +6,7 @@
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
 
 struct xsave_area;
+struct debug_regs;
 
 struct arch_task {
 	u64 sp;                  /* kernel stack pointer while switched out */
@@ -14,7 +15,11 @@ struct arch_task {
 	u32 trap_nr;             /* last fault, as signal frames show it */
 	u64 error_code, cr2;
 	bool has_ports;          /* some port is open to it: io_bitmap or iopl 3 */
+	bool watched;            /* has debug registers */
+	bool stepping;           /* its tracer steps it; own, or the tracer of a stopped one */
+	bool forced_tf;          /* same: TF is the tracer's, not the program's */
 	u8 iopl;                 /* as iopl(2) set it; own */
 	struct io_bitmap *io_bitmap; /* reference; NULL: none; own */
+	struct debug_regs *debug; /* own, or its tracer's; NULL: never used */
 	struct xsave_area *fpu;  /* 64-byte aligned; NULL: kernel thread */
 };

@@ -37,5 +37,12 @@ void fpu_restore(const struct xsave_area *a);
 /* False when loading the image would fault: reserved MXCSR bits, unknown components, compaction. */
 bool fpu_image_valid(const struct xsave_area *a);
 
+/* The first size bytes of a saved state in the form that core files and ptrace show: components that
+ * are at rest have their initial values, the enabled ones are named in the software bytes. */
+void fpu_export(struct xsave_area *image, const struct xsave_area *a, size_t size);
+/* The other way, into the save area of a task that does not run: 0 or -EINVAL. */
+int fpu_import(struct xsave_area *a, const struct xsave_area *image) __must_check;
+int fpu_import_legacy(struct xsave_area *a, const struct fxregs *fx) __must_check;
+
 void fpu_legacy_status(u32 *control, u32 *status);
 u32 fpu_mxcsr(void);

@@ -1,6 +1,8 @@
 /* The gate's own numbers and variables, for its assembly and its C half. */
 #pragma once
 
+#include <asm/processor-flags.h> /* X86_EFLAGS_* */
+
 /* Offsets into struct regs, asserted in gate.c. */
 #define REGS_R15 0
 #define REGS_RBX 40
@@ -22,8 +24,6 @@
 
 #define TASK_WORK_OFFSET 0 /* offsetof(struct task, work), asserted in gate.c */
 
-#define X86_EFLAGS_TF 0x100
-#define X86_EFLAGS_RF 0x10000
 /* Cleared on SYSCALL: every flag that could confuse the kernel. */
 #define GATE_SFMASK 0x257fd5
 
