@@ -41,6 +41,17 @@ $(TEST_PROGRAMS): $(TEST_OUT)/%: tests/%.c $(TEST_OUT)/test.o $(TEST_UAPI)/.read
 	@mkdir -p $(@D) $(TEST_OUT)/deps
 	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -o $@ $< $(TEST_OUT)/test.o
 
+# The system-call fuzzer: the kernel's own table is its grammar.
+$(TEST_OUT)/fuzz/sysfuzz: $(wildcard tests/fuzz/*.c tests/fuzz/*.h kernel/syscall/include/syscall/*.def) $(TEST_UAPI)/.ready
+	@mkdir -p $(@D) $(TEST_OUT)/deps
+	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -Ikernel/syscall/include -o $@ $(filter %.c,$^)
+tests: $(TEST_OUT)/fuzz/sysfuzz
+
+# make fuzz-syscalls [TIME=seconds] [FLAVOR=kasan]
+.PHONY: fuzz-syscalls
+fuzz-syscalls: all tests
+	tests/fuzz/run -f $(FLAVOR) -t $(or $(TIME),60)
+
 -include $(wildcard $(TEST_OUT)/deps/*.d)
 
 # One guest boot each; TEST_CPUS, TEST_MACHINE and FLAVOR choose the machine and the kernel.
