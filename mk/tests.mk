@@ -82,8 +82,8 @@ test-busybox-suite-slow: $(B)/gatehouse $(B)/init $(KERNEL)
 
 # Programs of Debian's beside Linux: cases, stressors, tools; suites of programs that nobody here wrote.
 # Hours on a small machine the first time, most of them Linux's, whose records are kept.
-.PHONY: test-apps test-stress-ng test-posix-suite test-kernel-suite
-test-apps test-stress-ng test-posix-suite test-kernel-suite: $(B)/gatehouse $(B)/init $(KERNEL)
+.PHONY: test-apps test-stress-ng test-posix-suite test-kernel-suite test-ptrace-suite
+test-apps test-stress-ng test-posix-suite test-kernel-suite test-ptrace-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 test-apps:
 	tests/apps/compare -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 test-stress-ng:
@@ -92,6 +92,8 @@ test-posix-suite:
 	tests/suites/posix -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 test-kernel-suite:
 	tests/suites/kernel -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+test-ptrace-suite:
+	tests/suites/ptrace -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 
 # The host's gdb opens a core file of Gatehouse's.
 .PHONY: test-gdb

@@ -18,6 +18,7 @@ TEST(threads_are_waited_for_one_by_one)
 
 		pthread_create(&t, NULL, thread_exits, NULL);
 		pthread_join(t, NULL);
+		raise(SIGSTOP);
 		_exit(4);
 	}
 	TRACE_OK(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
@@ -26,7 +27,8 @@ TEST(threads_are_waited_for_one_by_one)
 	CHECK_STATUS(tid, STOP(SIGSTOP));
 	TRACE_OK(PTRACE_CONT, pid, 0, 0);
 	STEP_TO(PTRACE_CONT, tid, 0, 0);
-	CHECK_STATUS(pid, 4 << 8);
+	CHECK_STATUS(pid, STOP(SIGSTOP));
+	STEP_TO(PTRACE_CONT, pid, 0, 4 << 8);
 	CHECK_ERR(waitpid(tid, NULL, __WALL), ECHILD);
 }
 
