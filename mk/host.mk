@@ -15,11 +15,11 @@ HOST := $(B)/host$(if $(findstring clang,$(CC)),-clang)
 
 HOST_WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow
 HOST_CFLAGS := -std=gnu11 -O2 -g $(HOST_WARNINGS) -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
-	-fPIE -Iuser/init -Itools/gatehouse
+	-fPIE -Iuser/init -Itools/gatehouse -Ikernel/syscall/include -Ikernel/trace/include
 # musl-gcc wraps GCC whatever $(CC) is: pid 1 is a guest program.
 INIT_CC ?= musl-gcc
 INIT_CFLAGS := -std=gnu11 -Os $(HOST_WARNINGS) -fno-asynchronous-unwind-tables \
-	-ffunction-sections -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
+	-ffunction-sections -Ikernel/trace/include -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
 BUSYBOX ?= $(firstword $(wildcard /bin/busybox /usr/bin/busybox))
 
 TOOL_OBJ := $(patsubst %.c,$(HOST)/%.o,$(wildcard tools/gatehouse/*.c))

@@ -12,17 +12,26 @@
 #include <seccomp/seccomp.h>
 #include <syscall/nr.h>
 #include <task/task.h>
+#include <trace/trace.h>
 
 #define GATE_SKIP (-1L)
 
+static inline bool wants(u32 bit)
+{
+	return READ_ONCE(current->work) & bit;
+}
+
 long gate_enter_work(struct regs *regs)
 {
+	bool refused;
 	s32 nr;
 
-	if ((READ_ONCE(current->work) & (WORK_ENTER_PTRACE | WORK_ENTER_EMULATE)) &&
-	    !ptrace_syscall_enter(regs))
+	if (wants(WORK_ENTER_PTRACE | WORK_ENTER_EMULATE) && !ptrace_syscall_enter(regs))
 		return GATE_SKIP;
-	if ((READ_ONCE(current->work) & WORK_ENTER_SECCOMP) && !seccomp_enter(regs))
+	refused = wants(WORK_ENTER_SECCOMP) && !seccomp_enter(regs);
+	if (wants(WORK_ENTER_TRACE))
+		trace_enter(regs, refused ? TRACE_CHECK_SECCOMP : TRACE_CHECK_NONE);
+	if (refused)
 		return GATE_SKIP;
 	nr = (s32)regs_syscall_nr(regs);
 	if ((u32)nr < NR_SYSCALLS)
@@ -35,6 +44,8 @@ long gate_enter_work(struct regs *regs)
 
 void syscall_exit_work(struct regs *regs)
 {
-	if (READ_ONCE(current->work) & (WORK_EXIT_PTRACE | WORK_EXIT_STEP))
+	if (wants(WORK_EXIT_TRACE))
+		trace_result(regs);
+	if (wants(WORK_EXIT_PTRACE | WORK_EXIT_STEP))
 		ptrace_syscall_exit(regs);
 }

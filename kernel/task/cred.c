@@ -4,6 +4,7 @@
  * credentials are inside an RCU section or take a reference with task_cred_get.
  */
 #include <mm/slab.h>
+#include <trace/trace.h>
 #include "internal.h"
 #include <linux/securebits.h>
 
@@ -99,7 +100,10 @@ bool cred_capable(const struct cred *c, int cap)
 
 bool capable(int cap)
 {
-	return cred_capable(current->cred, cap);
+	if (likely(cred_capable(current->cred, cap)))
+		return true;
+	trace_note(TRACE_CHECK_CAP + (u32)cap);
+	return false;
 }
 
 bool cred_in_group(const struct cred *c, u32 gid)

@@ -18,6 +18,7 @@
 #include <task/rusage.h>
 #include <task/tty_hooks.h>
 #include <time/cpu_timer.h>
+#include <trace/trace.h>
 #include <linux/eventpoll.h>
 #include <vfs/file.h>
 #include <vfs/inode.h>
@@ -389,6 +390,7 @@ __noreturn void task_exit(s32 code)
 	struct task *me = current;
 	struct process *p = me->process;
 
+	trace_task_exit(code);
 	ptrace_exit(code);
 	signal_thread_exit();
 	me->exit_code = code;

@@ -18,6 +18,7 @@
 #include <task/tty_hooks.h>
 #include <time/clock.h>
 #include <time/cpu_timer.h>
+#include <trace/trace.h>
 #include <vfs/file.h>
 #include <vfs/inode.h>
 #include <linux/sched.h>
@@ -286,6 +287,7 @@ static int clone_link(struct task *t, const struct clone_request *req, unsigned 
 		err = -ERESTARTNOINTR;
 	} else {
 		seccomp_fork(t);
+		trace_fork(t);
 		if (req->flags & CLONE_THREAD)
 			atomic_inc(&mine->nr_live);
 		else

@@ -1,5 +1,5 @@
 module := task
-uses := lib arch boot sync sched mm vfs signal syscall time ipc uapi seccomp ptrace
+uses := lib arch boot sync sched mm vfs signal syscall time ipc uapi seccomp ptrace trace
 srcs := task.c user.c cred.c pid.c fork.c clone3.c work.c mm_release.c exit.c rusage.c wait.c \
 	exec.c exec_args.c exec_script.c exec_cred.c exec_threads.c exec_elf.c exec_stack.c \
 	core_pattern.c \

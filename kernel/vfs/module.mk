@@ -1,5 +1,5 @@
 module := vfs
-uses := event lib arch sync sched task time mm signal syscall uapi boot fs/tmpfs
+uses := event lib arch sync sched task trace time mm signal syscall uapi boot fs/tmpfs
 srcs := anon.c copy.c dup.c eventfd.c fcntl.c fd_table.c fifo.c file.c filemap.c flock.c io_iter.c \
 	ioctl.c locks.c locks_show.c notify.c pipe.c poll.c poll_wait.c read_write.c select.c splice.c \
 	sync.c

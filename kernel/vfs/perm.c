@@ -4,6 +4,7 @@
  */
 #include <lib/errno.h>
 #include <task/task.h>
+#include <trace/trace.h>
 #include <vfs/acl.h>
 
 #include "internal.h"
@@ -65,12 +66,16 @@ int inode_permission(struct inode *i, u32 mask)
 	}
 	if (i->ops && i->ops->permission)
 		return i->ops->permission(i, mask);
-	return permission_by_mode(i, mask);
+	return inode_permission_generic(i, mask);
 }
 
 int inode_permission_generic(struct inode *i, u32 mask)
 {
-	return permission_by_mode(i, mask);
+	int err = permission_by_mode(i, mask);
+
+	if (unlikely(err))
+		trace_note(TRACE_CHECK_FILE);
+	return err;
 }
 
 bool inode_owner_or_capable(const struct inode *i)

@@ -621,6 +621,73 @@ t_seccomp_docker_rules_let_work() {
 	done
 }
 
+# --- the trace --------------------------------------------------------------------------------
+
+# The kernel under test, if it records calls: Linux does not.
+records_calls() {
+	case $kernel in *linux* | *vmlinuz*) echo '    this kernel does not record calls'; return 1 ;; esac
+}
+has_line() { # PATTERN FILE
+	grep -qE -- "$1" "$2" || fail "no line like: $1"
+}
+
+t_trace_decodes_calls() {
+	records_calls || return 0
+	g --trace="$work/trace" -- sh -c 'echo hello; ls /nosuch; kill -9 $$' >"$work/out" 2>"$work/err"
+	equal status 137 $? || return
+	equal output hello "$(cat "$work/out")" || return
+	has_line '^[0-9]+ +execve\("/bin/sh", \["sh", "-c", "echo hello; ls /nosuch; kill -9 "\.\.\.\], 0x[0-9a-f]+\) = 0$' "$work/trace" &&
+		has_line '^[0-9]+ +write\(1, "hello\\n", 6\) = 6$' "$work/trace" &&
+		has_line ' newfstatat\(AT_FDCWD, "/nosuch", 0x[0-9a-f]+, 0\) = -1 ENOENT \(No such file or directory\)$' "$work/trace" &&
+		has_line ' clone\(CLONE_CHILD_CLEARTID\|CLONE_CHILD_SETTID\|SIGCHLD, .*\) = [0-9]+$' "$work/trace" &&
+		has_line ' wait4\(-1, \[\{WIFEXITED\(s\) && WEXITSTATUS\(s\) == 1\}\], 0, NULL\) = [0-9]+$' "$work/trace" &&
+		has_line ' prlimit64\(0, RLIMIT_STACK, NULL, \{rlim_cur=8388608, rlim_max=RLIM64_INFINITY\}\) = 0$' "$work/trace" &&
+		has_line ' exit_group\(1\) = \?$' "$work/trace" &&
+		has_line ' kill\([0-9]+, SIGKILL\) = ' "$work/trace" &&
+		has_line '^[0-9]+ +\+\+\+ exited with 1 \+\+\+$' "$work/trace" &&
+		has_line '^[0-9]+ +\+\+\+ killed by SIGKILL \+\+\+$' "$work/trace" || return
+	# pid 1's own preparations are not the program's.
+	case $(head -n 1 "$work/trace") in *execve*) ;; *) fail "begins with $(head -n 1 "$work/trace")" ;; esac
+}
+t_trace_names_the_check() {
+	records_calls || return 0
+	profile '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO"}]}'
+	g --user 1000 --seccomp "$work/profile" --trace="$work/trace" -- \
+		sh -c 'mkdir /tmp/x; hostname x; cat /etc/shadow; echo >/etc/passwd' >/dev/null 2>&1
+	has_line ' mkdir\("/tmp/x", 0777\) = -1 EPERM .*\[seccomp filter\]$' "$work/trace" &&
+		has_line ' sethostname\("x", 1\) = -1 EPERM .*\[needs CAP_SYS_ADMIN\]$' "$work/trace" &&
+		has_line ' open.*"/etc/passwd".*= -1 EACCES .*\[file permissions\]$' "$work/trace"
+}
+t_trace_loses_nothing() {
+	records_calls || return 0
+	g --cpus 2 --trace="$work/trace" -- sh -c 'dd if=/dev/zero of=/dev/null bs=1 count=20000 2>/dev/null &
+		dd if=/dev/zero of=/dev/null bs=1 count=20000 2>/dev/null; wait' || return
+	equal reads 40000 "$(grep -cE ' read\(0, "\\0", 1\) = 1$' "$work/trace")" &&
+		equal writes 40000 "$(grep -cE ' write\(1, "\\0", 1\) = 1$' "$work/trace")"
+}
+t_trace_to_standard_error() {
+	records_calls || return 0
+	g --trace -- true 2>"$work/err" && has_line 'execve\(.*\) = 0$' "$work/err"
+}
+t_trace_summary() {
+	records_calls || return 0
+	g --trace=summary -- dd if=/dev/zero of=/dev/null bs=1 count=321 2>"$work/err" || return
+	has_line '^% time +seconds  usecs/call +calls +errors syscall$' "$work/err" &&
+		has_line '^ *[0-9.]+ +[0-9.]+ +[0-9]+ +32[1-9] +read$' "$work/err" &&
+		has_line '^100\.00 .* total$' "$work/err"
+}
+t_trace_wrong_use() {
+	wrong_use '--trace' --trace=/nosuch/file && wrong_use '--learn' --learn /nosuch/file
+}
+t_learned_profile_suffices() {
+	records_calls || return 0
+	job='cd /tmp && seq 20 | sort -r | head -n 1 >f && cat f && mkdir d && rmdir d'
+	equal first 9 "$(g --learn "$work/learned" -- sh -c "$job")" || return
+	equal again 9 "$(g --seccomp "$work/learned" -- sh -c "$job")" || return
+	out=$(g --seccomp "$work/learned" -- sh -c 'ln -s a /tmp/b' 2>&1)
+	case $out in *'Operation not permitted'*) ;; *) fail "a call that was not learned: $out" ;; esac
+}
+
 # --- all of them -----------------------------------------------------------------------------
 
 passed=0 failed=0

@@ -4,7 +4,7 @@
  * The machine is kept to what the guest needs, which is what makes it start fast: no default
  * devices, no monitor, no option ROM beyond the boot loader, the least of firmware. One
  * virtio-serial device carries everything: port 0 the terminal, port 1 the control channel, ports
- * 2 to 4 the standard streams. Streams are sockets, which give flow control both ways and tell the
+ * 2 to 4 the standard streams, port 5 the trace. Streams are sockets, which give flow control both ways and tell the
  * guest when an end is closed; the terminal and the serial line, where QEMU drops what does not fit
  * at once, are pipes, which hold far more.
  *
@@ -41,7 +41,7 @@ struct words {
 
 /* QEMU's ends of the channels, inherited under these numbers. */
 struct qemu_ends {
-	int control, in, out, err, serial, log;
+	int control, in, out, err, trace, serial, log;
 };
 
 static void add(struct words *words, char *word)
@@ -214,8 +214,8 @@ static void add_channels(struct words *words, const struct run_options *options,
 	ADD(words, "chardev:serial");
 	ADD(words, "-device");
 	ADD(words, options->machine == MACHINE_MICROVM
-			   ? "virtio-serial-device,max_ports=5"
-			   : "virtio-serial-pci,disable-legacy=on,ioeventfd=off,max_ports=5");
+			   ? "virtio-serial-device,max_ports=6"
+			   : "virtio-serial-pci,disable-legacy=on,ioeventfd=off,max_ports=6");
 	if (streams->terminal) {
 		ADD(words, "-chardev");
 		ADD(words, "stdio,id=terminal,signal=off");
@@ -229,6 +229,8 @@ static void add_channels(struct words *words, const struct run_options *options,
 	}
 	if (!streams->terminal || streams->separate_stderr)
 		add_port(words, 4, "stderr", ends->err);
+	if (ends->trace >= 0)
+		add_port(words, 5, "trace", ends->trace);
 }
 
 /* QEMU takes a comma in a value when it is doubled. */
@@ -398,9 +400,9 @@ static void make_pipe(int *reader, bool reader_is_ours, int *writer)
 static void make_channels(struct machine *machine, const struct machine_streams *streams,
 			  struct qemu_ends *ends)
 {
-	machine->in = machine->out = machine->err = -1;
+	machine->in = machine->out = machine->err = machine->trace = -1;
 	machine->in_is_socket = !streams->terminal;
-	*ends = (struct qemu_ends){.in = -1, .out = -1, .err = -1};
+	*ends = (struct qemu_ends){.in = -1, .out = -1, .err = -1, .trace = -1};
 	make_socket(&machine->control, &ends->control);
 	make_pipe(&machine->serial, true, &ends->serial);
 	make_pipe(&machine->qemu, true, &ends->log);
@@ -413,6 +415,8 @@ static void make_channels(struct machine *machine, const struct machine_streams 
 	}
 	if (!streams->terminal || streams->separate_stderr)
 		make_socket(&machine->err, &ends->err);
+	if (streams->trace)
+		make_socket(&machine->trace, &ends->trace);
 }
 
 static void inherit(int fd)
@@ -453,6 +457,7 @@ static _Noreturn void become_qemu(const struct words *words, const struct boot_f
 	inherit(ends->control);
 	inherit(ends->serial);
 	inherit(ends->err);
+	inherit(ends->trace);
 	inherit(files->initrd);
 	if (!streams->terminal) {
 		inherit(ends->in);
@@ -464,7 +469,8 @@ static _Noreturn void become_qemu(const struct words *words, const struct boot_f
 
 static void close_ends(const struct qemu_ends *ends)
 {
-	const int all[] = {ends->control, ends->in, ends->out, ends->err, ends->serial, ends->log};
+	const int all[] = {ends->control, ends->in,     ends->out, ends->err,
+			   ends->trace,	  ends->serial, ends->log};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i] >= 0)

@@ -27,6 +27,7 @@ struct boot_files {
 struct machine_streams {
 	bool terminal;	      /* the guest's terminal is the program's stdin and stdout */
 	bool separate_stderr; /* with a terminal: standard error has a port of its own */
+	bool trace;	      /* there is a port for records of calls */
 };
 
 /*
@@ -39,6 +40,7 @@ struct machine {
 	int in;	     /* to the program's standard input: a socket, or a pipe to the terminal */
 	int out;     /* from standard output, or from the terminal */
 	int err;     /* from standard error */
+	int trace;   /* records of calls */
 	int serial;  /* from the kernel log */
 	int qemu;    /* from QEMU's own standard error */
 	bool in_is_socket;

@@ -37,6 +37,9 @@ const char options_help[] =
 	"  --accel KIND         auto (default), kvm or tcg; auto uses KVM if it proves to work\n"
 	"  --icount             one CPU, one instruction per nanosecond: repeatable figures\n"
 	"  --seccomp FILE       a filter for the program, in the OCI and Docker JSON format\n"
+	"  --learn FILE         write such a profile of what the program has called\n"
+	"  --trace[=FILE]       write each system call of the program and its children, decoded, to\n"
+	"                       FILE or standard error; --trace=summary: count them, a table at the end\n"
 	"  --kernel FILE        another kernel: an ELF image with a PVH note, or a Linux bzImage\n"
 	"  --append WORDS       more words for the kernel command line (may be repeated)\n"
 	"  --help               this text\n"
@@ -48,6 +51,7 @@ struct option {
 	const char *name;
 	void (*take)(struct run_options *options, const char *value);
 	bool has_value;
+	bool value_is_optional; /* only as --name=VALUE */
 };
 
 static void list_add(const char ***list, size_t *count, const char *item)
@@ -202,6 +206,16 @@ static void take_seccomp(struct run_options *options, const char *value)
 	options->seccomp = value;
 }
 
+static void take_learn(struct run_options *options, const char *value)
+{
+	options->learn = value;
+}
+
+static void take_trace(struct run_options *options, const char *value)
+{
+	options->trace = value ? value : "";
+}
+
 static void take_append(struct run_options *options, const char *value)
 {
 	list_add(&options->append, &options->nr_append, value);
@@ -215,15 +229,16 @@ static void take_help(struct run_options *options, const char *value)
 
 /* clang-format off */
 static const struct option option_table[] = {
-	{ "root", take_root, true },       { "env", take_env, true },
-	{ "volume", take_volume, true },   { "disk", take_disk, true },
-	{ "workdir", take_workdir, true }, { "user", take_user, true },
-	{ "hostname", take_hostname, true }, { "cpus", take_cpus, true },
-	{ "memory", take_memory, true },   { "timeout", take_timeout, true },
-	{ "machine", take_machine, true }, { "accel", take_accel, true },
-	{ "icount", take_icount, false },  { "kernel", take_kernel, true },
-	{ "seccomp", take_seccomp, true },
-	{ "append", take_append, true },   { "help", take_help, false },
+	{ "root", take_root, true, false },       { "env", take_env, true, false },
+	{ "volume", take_volume, true, false },   { "disk", take_disk, true, false },
+	{ "workdir", take_workdir, true, false }, { "user", take_user, true, false },
+	{ "hostname", take_hostname, true, false }, { "cpus", take_cpus, true, false },
+	{ "memory", take_memory, true, false },   { "timeout", take_timeout, true, false },
+	{ "machine", take_machine, true, false }, { "accel", take_accel, true, false },
+	{ "icount", take_icount, false, false },  { "kernel", take_kernel, true, false },
+	{ "seccomp", take_seccomp, true, false },
+	{ "learn", take_learn, true, false },     { "trace", take_trace, false, true },
+	{ "append", take_append, true, false },   { "help", take_help, false, false },
 };
 /* clang-format on */
 
@@ -248,7 +263,7 @@ static char **option_take(struct run_options *options, char **argv)
 
 	if (!option)
 		die("unknown option '--%.*s': see gatehouse run --help", (int)len, name);
-	if (!option->has_value && value)
+	if (!option->has_value && !option->value_is_optional && value)
 		die("--%s takes no value", option->name);
 	if (option->has_value && !value) {
 		value = *++argv;

@@ -18,6 +18,8 @@ struct run_options {
 	const char *hostname; /* NULL: the guest's default */
 	const char *kernel;   /* NULL: Gatehouse's */
 	const char *seccomp;  /* NULL: no filter */
+	const char *trace;    /* NULL: none; empty: to standard error; "summary"; else a file */
+	const char *learn;    /* NULL, or the file for a profile of what the program calls */
 	const char **append;  /* words for the kernel command line */
 	size_t nr_append;
 	const char **disks; /* IMAGE[:ro][:log=FILE][:faults=FILE], as given */

@@ -22,6 +22,7 @@
 #include "run.h"
 #include "session.h"
 #include "terminal.h"
+#include "trace.h"
 
 /* A file of ours: beside the executable (build tree), or in ../lib/gatehouse (installed). */
 static char *own_file(const char *name)
@@ -122,9 +123,11 @@ int run_command(char **argv)
 	}
 	fill_standard_descriptors();
 	profile_load(&profile, &options);
+	trace_open(&options);
 	choose_files(&files, &options);
 	streams.terminal = terminal_present();
 	streams.separate_stderr = !isatty(STDERR_FILENO);
+	streams.trace = trace_mode();
 	session_block_signals();
 	machine_start(&machine, &options, &files, &streams);
 	return session_run(&machine, &options, &files, &streams, &profile);

@@ -26,6 +26,7 @@
 #include "session.h"
 #include "stream.h"
 #include "terminal.h"
+#include "trace.h"
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
@@ -66,6 +67,7 @@ enum slot {
 	SLOT_ERR,
 	SLOT_IN,
 	SLOT_IN_GUEST,
+	SLOT_TRACE,
 	NR_SLOTS
 };
 
@@ -185,6 +187,8 @@ static void send_configuration(struct session *s, const struct run_options *opti
 		channel_send(channel, CONTROL_TERMINAL, &terminal, sizeof(terminal));
 	}
 	send_profile(channel, profile);
+	if (trace_mode())
+		channel_send_text(channel, CONTROL_TRACE, trace_mode());
 	channel_send(channel, CONTROL_END_MARK, s->end_mark, sizeof(s->end_mark));
 	channel_send(channel, CONTROL_START, NULL, 0);
 }
@@ -212,6 +216,7 @@ static void session_init(struct session *s, const struct machine *machine,
 	s->finish_ns = s->broken_ns = UINT64_MAX;
 	make_end_mark(s->end_mark);
 	channel_init(&s->channel, machine->control);
+	trace_attach(machine->trace);
 	inflow_init(&s->in, STDIN_FILENO, machine->in, machine->in_is_socket);
 	outflow_init(&s->out, machine->out, STDOUT_FILENO, s->end_mark);
 	outflow_init(&s->err, machine->err, STDERR_FILENO, s->end_mark);
@@ -278,7 +283,8 @@ static bool session_over(struct session *s)
 		report_death(s);
 	if (!s->ended)
 		return false;
-	return (outflow_done(&s->out) && outflow_done(&s->err)) || now_ns() >= s->finish_ns;
+	return (outflow_done(&s->out) && outflow_done(&s->err) && trace_done()) ||
+	       now_ns() >= s->finish_ns;
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -427,6 +433,7 @@ static void want(const struct session *s, struct pollfd slots[NR_SLOTS])
 	outflow_want(&s->out, &slots[SLOT_OUT]);
 	outflow_want(&s->err, &slots[SLOT_ERR]);
 	inflow_want(&s->in, &slots[SLOT_IN]);
+	trace_want(&slots[SLOT_TRACE]);
 	if (s->ended || !s->started)
 		slots[SLOT_IN].fd = -1;
 }
@@ -444,6 +451,7 @@ static void handle(struct session *s, const struct pollfd slots[NR_SLOTS])
 	outflow_run(&s->out, &slots[SLOT_OUT]);
 	outflow_run(&s->err, &slots[SLOT_ERR]);
 	inflow_run(&s->in, &slots[SLOT_IN]);
+	trace_run(&slots[SLOT_TRACE]);
 }
 
 /* A slow reader may take as long as it likes: the wait is for output that has not come yet. */
@@ -478,5 +486,6 @@ int session_run(const struct machine *machine, const struct run_options *options
 		check_deadlines(s);
 	}
 	kill(machine->pid, SIGKILL);
+	trace_finish();
 	return s->status;
 }

@@ -162,6 +162,9 @@ static void config_apply(struct config *config, const struct control_frame *fram
 	case CONTROL_SECCOMP:
 		filter_take(config, frame);
 		break;
+	case CONTROL_TRACE:
+		config->trace = string_take(frame);
+		break;
 	case CONTROL_END_MARK:
 		payload_take(frame, config->end_mark, sizeof(config->end_mark));
 		break;

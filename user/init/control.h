@@ -37,6 +37,7 @@ enum control_type {
 	CONTROL_END_MARK, /* END_MARK_LEN bytes */
 	CONTROL_MOUNT,	  /* "ro|rw TYPE SOURCE OPTIONS DIR": something to mount; options "-": none */
 	CONTROL_SECCOMP,  /* uint32_t flags, then struct sock_filter …: the program's filter */
+	CONTROL_TRACE,	  /* what of the program's calls is recorded: a word for TRACE_CONTROL */
 	CONTROL_START,	  /* empty: the configuration is complete */
 
 	/* host to guest, while the program runs */

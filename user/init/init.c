@@ -163,6 +163,7 @@ int main(void)
 		unlink("/init"); /* the program finds the root as its owner made it */
 	setup_system(&config);
 	setup_volumes(&config);
+	trace_check(&config);
 	program_open_streams(&config);
 
 	block_child_signal(&unblocked);
@@ -170,6 +171,7 @@ int main(void)
 	control_send(CONTROL_STARTED, NULL, 0);
 	status = exit_code(wait_for_program(program, &unblocked));
 	end_stragglers();
+	trace_end(&config);
 	setup_end(); /* the host ends the machine as soon as it knows */
 	control_send(CONTROL_EXIT, &status, sizeof(status));
 	program_finish_streams(&config);

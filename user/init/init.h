@@ -24,6 +24,7 @@ struct config {
 	struct sock_filter *filter; /* NULL: none */
 	unsigned short filter_len;  /* instructions */
 	uint32_t filter_flags;
+	const char *trace; /* NULL: calls are not recorded */
 	bool has_terminal;
 	struct control_terminal terminal;
 	char end_mark[END_MARK_LEN];
@@ -72,6 +73,15 @@ void setup_end(void);
 void confine_prepare(const struct config *config, bool loses_caps);
 /* Puts the calling process under the filter. Nothing but execve may follow. */
 void confine(const struct config *config, bool lost_caps);
+
+/* --- trace.c: the kernel's record of the program's calls ------------------------------------------ */
+
+/* Fails the run if calls are to be recorded and this kernel cannot. */
+void trace_check(const struct config *config);
+/* Records the calling process and its children from now on, if that is wanted. Needs CAP_SYS_ADMIN. */
+void trace_begin(const struct config *config);
+/* Returns when the host has been given all records. */
+void trace_end(const struct config *config);
 
 /* --- program.c: the program ------------------------------------------------------------------- */
 

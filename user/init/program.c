@@ -314,6 +314,7 @@ pid_t program_start(const struct config *config)
 	setsid();
 	take_streams(&own);
 	reset_signals();
+	trace_begin(&own);
 	confine_prepare(&own, who.uid != 0);
 	become(&who);
 	if (chdir(own.workdir) < 0)

@@ -28,13 +28,14 @@ struct tty;
 struct file;
 struct sem_undo_list;
 struct seccomp_filter;
+struct trace_call;
 
 /* task->work: reasons to leave the gate's fast path. Exit work in the low half, entry in the high. */
 #define WORK_SIGNAL      BIT(0)   /* signal_pending: something to deliver, or a stop to take */
 #define WORK_RESCHED     BIT(1)   /* reschedule before user mode */
 #define WORK_NOTIFY      BIT(2)   /* task_work callbacks (deferred file puts …) */
 #define WORK_RESTORE_MASK BIT(3)  /* sigsuspend and friends: put saved_blocked back */
-#define WORK_EXIT_TRACE  BIT(4)   /* reserved: trace */
+#define WORK_EXIT_TRACE  BIT(4)   /* the call is recorded: its result is missing */
 #define WORK_IRET        BIT(5)   /* leave through IRET: regs were changed as a whole */
 #define WORK_RSEQ        BIT(6)   /* rseq: abort a section, tell the CPU */
 #define WORK_EXIT_PTRACE BIT(7)   /* ptrace: a stop behind the system call */
@@ -117,6 +118,7 @@ struct task {
 	u64 utime_ns, stime_ns;          /* wake_lock: last answer of sched_task_times */
 	u64 minor_faults, major_faults;  /* own */
 	u64 io_read_bytes, io_write_bytes, io_read_calls, io_write_calls; /* own */
+	struct trace_call *trace;        /* own: the record of its call; NULL: none yet */
 	struct sem_undo_list *sem_undos; /* own: reference; NULL: none yet */
 	struct task_work *works;         /* atomic stack: run before user mode */
 	struct completion *vfork_done;   /* alloc_lock: parent waits for exec or exit */
