@@ -8,7 +8,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -794,6 +796,73 @@ static uint64_t epoll_wake_100k(long n)
 	return crowd_wake(crowd_ep[1], 0, MANY - 16, n);
 }
 
+/* ---- getppid under seccomp filters: in a child, which keeps its filter for good ---- */
+
+#define RULES 300
+static struct sock_filter filter[2 * RULES + 8];
+
+static void add_code(unsigned short *len, struct sock_filter code)
+{
+	filter[(*len)++] = code;
+}
+
+/* A rule for each of `rules` other calls, as libseccomp makes them; for getppid by its argument, or not. */
+static unsigned short make_filter(int rules, bool by_argument)
+{
+	unsigned short len = 0;
+
+	add_code(&len, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0));
+	for (int nr = 0; nr < rules; nr++) {
+		int other = nr + 1000;
+
+		add_code(&len, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1));
+		add_code(&len, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1));
+	}
+	if (by_argument) {
+		add_code(&len, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 3));
+		add_code(&len, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 16));
+		add_code(&len, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 77, 0, 1));
+		add_code(&len, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1));
+	}
+	add_code(&len, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+	return len;
+}
+
+static uint64_t getppid_filtered(long n, int rules, bool by_argument)
+{
+	static uint64_t *took;
+	struct sock_fprog prog = { make_filter(rules, by_argument), filter };
+	int status;
+
+	if (!took)
+		took = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	check(took != MAP_FAILED, "mmap");
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		check(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) == 0, "seccomp");
+		*took = getppid_call(n);
+		_exit(0);
+	}
+	check(waitpid(pid, &status, 0) == pid && status == 0, "filtered child");
+	return *took;
+}
+
+static uint64_t getppid_allow(long n)
+{
+	return getppid_filtered(n, 0, false);
+}
+
+static uint64_t getppid_300(long n)
+{
+	return getppid_filtered(n, RULES, false);
+}
+
+static uint64_t getppid_300_arg(long n)
+{
+	return getppid_filtered(n, RULES, true);
+}
+
 static const struct op {
 	const char *name;
 	uint64_t (*run)(long n);
@@ -801,6 +870,9 @@ static const struct op {
 } ops[] = {
 	{ "call", call, 1 << 20 },
 	{ "getppid", getppid_call, 1 << 20 },
+	{ "getppid-allow-filter", getppid_allow, 1 << 20 },
+	{ "getppid-300-rules", getppid_300, 1 << 20 },
+	{ "getppid-300-rules-arg", getppid_300_arg, 1 << 20 },
 	{ "read-zero", read_zero, 1 << 20 },
 	{ "write-null", write_null, 1 << 20 },
 	{ "clock-syscall", clock_call, 1 << 20 },

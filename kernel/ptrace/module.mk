@@ -1,4 +1,4 @@
 module := ptrace
-uses := lib arch sync sched mm task signal syscall uapi vfs
+uses := lib arch sync sched mm task signal seccomp syscall uapi vfs
 srcs := ptrace.c attach.c stop.c registers.c siginfo.c info.c yama.c
 $(eval $(register_module))

@@ -9,6 +9,7 @@
 #include <arch/ptrace.h>
 #include <linux/ptrace.h>
 #include <mm/user.h>
+#include <seccomp/seccomp.h>
 #include <syscall/table.h>
 #include "internal.h"
 
@@ -220,6 +221,8 @@ static long request_state(struct task *t, u64 request, u64 addr, u64 data)
 		return ptrace_setsigmask(t, addr, data);
 	case PTRACE_GET_SYSCALL_INFO:
 		return ptrace_get_syscall_info(t, addr, data);
+	case PTRACE_SECCOMP_GET_METADATA:
+		return seccomp_get_metadata(t, addr, data);
 	case PTRACE_GET_RSEQ_CONFIGURATION:
 		return ptrace_get_rseq(t, addr, data);
 	default:

@@ -182,7 +182,8 @@ static bool syscall_trap(u64 message)
 	if (!current->ptrace.flags)
 		return true;
 	sig = ptrace_notify((s32)(SIGTRAP | sysgood), message);
-	if (sig) {
+	/* A tracer that has just gone leaves the trap's own code, which is no signal. */
+	if (sig > 0 && sig <= SIGNAL_MAX) {
 		siginfo_kernel(&info, sig);
 		(void)signal_send_task(current, sig, &info);
 	}

@@ -45,7 +45,7 @@ static void send_sigsys(struct regs *regs, int nr, u16 data, bool fatal)
 	/* The handler, or the core file, sees the registers as they came, number included. */
 	regs_set_result(regs, regs_syscall_nr(regs));
 	if (fatal)
-		signal_force_default(SIGSYS, &info);
+		signal_force_death(SIGSYS, &info);
 	else
 		signal_force(SIGSYS, &info);
 }

@@ -6,6 +6,7 @@
 #include <lib/log.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
+#include <linux/ptrace.h>
 #include <syscall/table.h>
 #include <vfs/file.h>
 #include "internal.h"
@@ -302,6 +303,49 @@ void seccomp_release(struct task *t)
 	t->seccomp_filter = NULL;
 	spin_unlock_irq(&t->process->siglock);
 	filter_put_user(f);
+}
+
+/* With a reference: the filter that has `number` older ones before it. 0, -EINVAL, -ENOENT. */
+static int filter_by_number(struct task *t, u64 number, struct seccomp_filter **out)
+{
+	struct seccomp_filter *f;
+	int err = -EINVAL;
+
+	spin_lock_irq(&t->process->siglock);
+	f = t->seccomp_filter;
+	if (t->seccomp_mode == SECCOMP_MODE_FILTER && f) {
+		err = number < f->nr_filters ? 0 : -ENOENT;
+		while (!err && f->nr_filters > number + 1)
+			f = f->prev;
+		if (!err)
+			ref_get(&f->refs);
+	}
+	spin_unlock_irq(&t->process->siglock);
+	*out = f;
+	return err;
+}
+
+long seccomp_get_metadata(struct task *t, u64 size, u64 data)
+{
+	struct seccomp_metadata md = {0};
+	struct user_bytes arg = user_handle(bytes, data);
+	struct seccomp_filter *f;
+	long err;
+
+	if (!capable(CAP_SYS_ADMIN) || current->seccomp_mode != SECCOMP_MODE_DISABLED)
+		return -EACCES;
+	if (size < sizeof(md.filter_off))
+		return -EINVAL;
+	if (user_read_bytes(&md.filter_off, arg, sizeof(md.filter_off)))
+		return -EFAULT;
+	err = filter_by_number(t, md.filter_off, &f);
+	if (err)
+		return err;
+	if (f->log)
+		md.flags |= SECCOMP_FILTER_FLAG_LOG;
+	filter_put(f);
+	size = MIN(size, (u64)sizeof(md));
+	return user_write_bytes(arg, &md, size) ? -EFAULT : (long)size;
 }
 
 u32 seccomp_count(struct task *t)

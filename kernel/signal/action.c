@@ -19,21 +19,27 @@ static void drop_pending_locked(struct process *p, int sig)
 		sigqueue_drop(&t->pending, sigmask(sig));
 }
 
-static void action_set(int sig, const struct sigaction_abi *new, struct sigaction_abi *old)
+/* 0, or -EINVAL: the action is not to be changed. */
+static int action_set(int sig, const struct sigaction_abi *new, struct sigaction_abi *old)
 {
 	struct process *p = current->process;
 	struct sighand *s = p->sighand;
+	int err = 0;
 
 	spin_lock_irq(&p->siglock);
 	spin_lock(&s->lock);
 	*old = s->action[sig - 1];
-	if (new)
+	if (new && (old->flags & SA_IMMUTABLE))
+		err = -EINVAL;
+	else if (new)
 		s->action[sig - 1] = *new;
 	spin_unlock(&s->lock);
-	if (new && (new->handler == HANDLER_IGN ||
-		    (new->handler == HANDLER_DFL && sig_in(sig, SIG_IGNORE_MASK))))
+	if (!err && new &&
+	    (new->handler == HANDLER_IGN ||
+	     (new->handler == HANDLER_DFL && sig_in(sig, SIG_IGNORE_MASK))))
 		drop_pending_locked(p, sig);
 	spin_unlock_irq(&p->siglock);
+	return err;
 }
 
 long sys_rt_sigaction(int sig, struct user_sigaction act, struct user_sigaction uold, u64 size)
@@ -53,7 +59,9 @@ long sys_rt_sigaction(int sig, struct user_sigaction act, struct user_sigaction 
 	}
 	if (!sig_valid(sig) || (set && sig_in(sig, SIG_KERNEL_ONLY)))
 		return -EINVAL;
-	action_set(sig, set ? &new : NULL, &old);
+	err = action_set(sig, set ? &new : NULL, &old);
+	if (err)
+		return err;
 	return user_is_null(uold) ? 0 : user_write(uold, &old);
 }
 

@@ -60,6 +60,12 @@ static bool dying_locked(const struct process *p)
 }
 
 /* SIG_NEXT: look again; SIG_AGAIN: the same, and the lock was dropped. */
+/* seccomp has condemned the thread: its tracer is not asked. */
+static bool is_immutable(const struct process *p, int sig)
+{
+	return READ_ONCE(p->sighand->action[sig - 1].flags) & SA_IMMUTABLE;
+}
+
 enum verdict { SIG_NONE, SIG_NEXT, SIG_AGAIN, SIG_HANDLE, SIG_DIE };
 
 /* A stop signal at its default action. */
@@ -124,7 +130,7 @@ static NO_THREAD_SAFETY enum verdict signal_next_locked(struct process *p,
 		return SIG_NONE;
 	if (sig_in(d->sig, SIG_STOP_MASK))
 		current->jobctl |= JOBCTL_STOP_DEQUEUED;
-	if (unlikely(current->ptrace.flags) && d->sig != SIGKILL) {
+	if (unlikely(current->ptrace.flags) && d->sig != SIGKILL && !is_immutable(p, d->sig)) {
 		d->sig = ptrace_signal_locked(d->sig, &d->info);
 		if (!d->sig)
 			return SIG_NEXT;

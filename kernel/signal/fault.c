@@ -6,7 +6,9 @@
 #include <lib/string.h>
 #include "internal.h"
 
-static void signal_force_action(int sig, const siginfo_t *info, bool only_default)
+enum force { FORCE_ACTION, FORCE_DEFAULT, FORCE_DEATH };
+
+static void signal_force_action(int sig, const siginfo_t *info, enum force how)
 {
 	struct task *me = current;
 	struct process *p = me->process;
@@ -16,10 +18,12 @@ static void signal_force_action(int sig, const siginfo_t *info, bool only_defaul
 	spin_lock_irq(&p->siglock);
 	blocked = sig_in(sig, me->blocked.bits);
 	spin_lock(&p->sighand->lock);
-	if (blocked || a->handler == HANDLER_IGN || only_default)
+	if (blocked || a->handler == HANDLER_IGN || how != FORCE_ACTION)
 		a->handler = HANDLER_DFL;
+	if (how == FORCE_DEATH)
+		a->flags |= SA_IMMUTABLE;
 	/* Not even pid 1 can go on after a fault that it does not handle, unless its tracer says so. */
-	if (a->handler == HANDLER_DFL && !me->ptrace.flags)
+	if (a->handler == HANDLER_DFL && (how == FORCE_DEATH || !me->ptrace.flags))
 		p->signal_flags &= ~(u32)SIGNAL_UNKILLABLE;
 	spin_unlock(&p->sighand->lock);
 	if (blocked)
@@ -31,12 +35,17 @@ static void signal_force_action(int sig, const siginfo_t *info, bool only_defaul
 
 void signal_force(int sig, const siginfo_t *info)
 {
-	signal_force_action(sig, info, false);
+	signal_force_action(sig, info, FORCE_ACTION);
 }
 
 void signal_force_default(int sig, const siginfo_t *info)
 {
-	signal_force_action(sig, info, true);
+	signal_force_action(sig, info, FORCE_DEFAULT);
+}
+
+void signal_force_death(int sig, const siginfo_t *info)
+{
+	signal_force_action(sig, info, FORCE_DEATH);
 }
 
 void fault_signal(int sig, int code, u64 addr, u32 trap_nr, u64 error_code)

@@ -11,6 +11,9 @@
 #define SA_RESTORER 0x04000000
 #endif
 
+/* An action of the kernel's own: no program changes it, no tracer sees the signal. As on Linux. */
+#define SA_IMMUTABLE 0x00800000
+
 #define SIG_STOP_MASK (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 /* Default action: nothing. */
 #define SIG_IGNORE_MASK (sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG))

@@ -26,6 +26,12 @@ long seccomp_prctl(u64 mode, u64 arg);
 /* Filters that t has, for /proc/PID/status. Process context. */
 u32 seccomp_count(struct task *t);
 
+/*
+ * PTRACE_SECCOMP_GET_METADATA about t: struct seccomp_metadata in user memory at data, size bytes of it.
+ * The bytes written, or -EACCES, -EINVAL, -EFAULT, -ENOENT.
+ */
+long seccomp_get_metadata(struct task *t, u64 size, u64 data);
+
 /* The settings below /proc/sys/kernel/seccomp. Texts of at most SECCOMP_NAMES_MAX bytes. */
 #define SECCOMP_NAMES_MAX 80
 void seccomp_actions_avail(char *out);

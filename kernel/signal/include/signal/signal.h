@@ -40,6 +40,8 @@ unsigned int signal_send_pgrp_locked(struct pid_entry *pgrp, int sig, const sigi
 void signal_force(int sig, const siginfo_t *info);
 /* The same, and no handler can catch it. */
 void signal_force_default(int sig, const siginfo_t *info);
+/* The same, and neither the process's other threads nor a tracer can do anything about it. */
+void signal_force_death(int sig, const siginfo_t *info);
 /* SIGKILL that cannot fail (OOM, exec). */
 void process_kill(struct process *p);
 
