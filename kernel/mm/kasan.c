@@ -22,7 +22,7 @@
 
 #define GRANULE 8
 
-static u8 *shadow __ro_after_init;  /* NULL: checking is off */
+static u8 *shadow; /* writable: a report turns the checks off */
 static u64 checked_bytes __ro_after_init; /* of the direct map */
 
 u64 kasan_shadow_size(u64 nr_frames)

@@ -123,11 +123,12 @@ static int set_all(struct mm *mm, u32 lock_flags)
 	struct vma *v;
 
 	while ((v = vma_find(mm, at))) {
-		int err = set_flags(mm, v->start, v->end, lock_flags);
+		int err;
 
+		at = v->end; /* v may become part of a neighbour */
+		err = set_flags(mm, v->start, at, lock_flags);
 		if (err)
 			return err;
-		at = v->end;
 	}
 	return 0;
 }
