@@ -203,6 +203,9 @@ struct block_device *bdev_create(struct disk *d, u32 partno, u64 start, u64 nr_s
 		format(b->name, sizeof(b->name), "%s%u", d->name, partno);
 	else
 		format(b->name, sizeof(b->name), "%s", d->name);
+	b->block_size = d->limits.logical_size;
+	while (b->block_size < PAGE_SIZE && !((nr_sectors << SECTOR_SHIFT) & b->block_size))
+		b->block_size <<= 1;
 	i->private = b;
 	i->rdev = b->dev;
 	i->size = nr_sectors << SECTOR_SHIFT;

@@ -153,7 +153,8 @@ u32 block_device_physical_size(const struct block_device *b)
 
 bool block_device_read_only(const struct block_device *b)
 {
-	return b->disk->read_only || READ_ONCE(b->read_only);
+	return b->disk->read_only || READ_ONCE(b->read_only) ||
+	       READ_ONCE(b->disk->whole->read_only);
 }
 
 bool block_device_can_discard(const struct block_device *b)

@@ -86,6 +86,8 @@ int disk_add(struct disk *d)
 	mutex_unlock(&block_lock);
 	err = block_device_register(d->whole);
 	if (!err)
+		block_sysfs_add_disk(d);
+	if (!err)
 		pr_info("block: %s: %llu sectors of 512 bytes%s", d->name, d->nr_sectors,
 			d->read_only ? ", read-only" : "");
 	return err;

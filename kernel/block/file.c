@@ -4,6 +4,7 @@
  *
  * Locks: the device inode's lock orders writers, as for regular files.
  */
+#include <block/direct.h>
 #include <lib/errno.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -24,12 +25,14 @@ static int blkdev_open(struct inode *inode, struct file *f)
 
 	if (!b)
 		return -ENXIO;
-	err = block_device_open(b, f->mode & FMODE_WRITE, holder);
+	/* Linux 6.1 refuses writes to a read-only device, not opens for writing. */
+	err = block_device_open(b, false, holder);
 	if (err) {
 		block_device_put(b);
 		return err;
 	}
 	f->inode = b->inode;
+	f->mode |= FMODE_CAN_DIRECT;
 	f->private = (void *)holder;
 	return 0;
 }
@@ -43,15 +46,62 @@ static void blkdev_release(struct file *f)
 	block_device_put(b);
 }
 
+static int map_direct(struct inode *i, u64 pos, u64 len, bool write, struct direct_extent *out)
+{
+	*out = (struct direct_extent){.bdev = bdev_of(i), .sector = pos >> SECTOR_SHIFT, .len = len};
+	return 0;
+}
+
+static ssize_t blkdev_read(struct file *f, struct io_iter *to, loff_t *pos)
+{
+	u64 size = READ_ONCE(f->inode->size);
+	ssize_t n;
+
+	if (!(f->flags & O_DIRECT))
+		return file_read_cached(f, to, pos);
+	if ((u64)*pos >= size)
+		return 0;
+	n = direct_read(f->inode, to, (u64)*pos, MIN(io_count(to), size - (u64)*pos),
+			block_device_block_size(bdev_of(f->inode)), map_direct);
+	if (n == -EBUSY)
+		return file_read_cached(f, to, pos);
+	if (n > 0)
+		*pos += n;
+	return n;
+}
+
+/* Through the cache after all, with the same result. */
+static ssize_t write_behind(struct file *f, struct io_iter *from, loff_t *pos, u64 n)
+{
+	u64 first = (u64)*pos >> PAGE_SHIFT;
+	ssize_t done = file_write_pages(f->inode, from, pos, n);
+	int err;
+
+	if (done <= 0)
+		return done;
+	err = mapping_write(&f->inode->mapping, first, (u64)(*pos - 1) >> PAGE_SHIFT);
+	return err ? err : done;
+}
+
 static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *pos)
 {
-	u64 size = READ_ONCE(f->inode->size), n = io_count(from);
+	u64 size = READ_ONCE(f->inode->size), n;
+	ssize_t done;
 
 	if (block_device_read_only(bdev_of(f->inode)))
 		return -EPERM;
 	if ((u64)*pos >= size)
 		return -ENOSPC;
-	return file_write_pages(f->inode, from, pos, MIN(n, size - (u64)*pos));
+	n = MIN(io_count(from), size - (u64)*pos);
+	if (!(f->flags & O_DIRECT))
+		return file_write_pages(f->inode, from, pos, n);
+	done = direct_write(f->inode, from, (u64)*pos, n,
+			    block_device_block_size(bdev_of(f->inode)), map_direct);
+	if (done == -EBUSY)
+		return write_behind(f, from, pos, n);
+	if (done > 0)
+		*pos += done;
+	return done;
 }
 
 static int blkdev_fsync(struct file *f, bool data_only)
@@ -72,7 +122,7 @@ static ssize_t blkdev_write(struct file *f, struct io_iter *from, loff_t *pos)
 	n = write_locked(f, from, pos);
 	rwsem_write_unlock(&f->inode->lock);
 	if (n > 0 && f->flags & O_DSYNC) {
-		int err = blkdev_fsync(f, true);
+		int err = file_sync(f, true);
 
 		if (err)
 			return err;
@@ -92,9 +142,10 @@ static loff_t blkdev_llseek(struct file *f, loff_t off, int whence)
 const struct file_ops blkdev_fops = {
 	.name = "blkdev",
 	.open = blkdev_open,
-	.read = file_read_cached,
+	.read = blkdev_read,
 	.write = blkdev_write,
 	.llseek = blkdev_llseek,
+	.ioctl = block_ioctl,
 	.mmap = file_mmap_cached,
 	.release = blkdev_release,
 	.fsync = blkdev_fsync,

@@ -36,6 +36,7 @@ static inline struct block_device *bdev_of(const struct inode *i)
 int disk_scan_locked(struct disk *d) __must_check;
 
 /* ioctl.c */
+struct file;
 long block_ioctl(struct file *f, unsigned int cmd, u64 arg);
 /* sysfs.c: process context. */
 void block_sysfs_add_disk(struct disk *d);
@@ -47,3 +48,5 @@ struct disk_stats {
 	u64 in_flight, busy_ns;
 };
 void disk_stats(struct disk *d, struct disk_stats *s);
+/* show.c: the figures of /sys/block/X/stat. The length. */
+int block_stat_text(struct disk *d, char *buf, size_t size);

@@ -1,5 +1,6 @@
 module := block
-uses := lib arch boot fs mm sync task time uapi vfs
-srcs := bio.c queue.c disk.c device.c bdev.c transfer.c file.c
+uses := lib arch boot fs mm sched sync task time uapi vfs
+srcs := bio.c queue.c disk.c device.c bdev.c transfer.c file.c ioctl.c scan.c partition_table.c \
+	sysfs.c show.c direct.c
 ktests :=
 $(eval $(register_module))

@@ -53,7 +53,7 @@ long sys_msync(u64 start, u64 len, u32 flags)
 		err = sync_step(mm, &start, end, flags, &hole, &file);
 		if (file) {
 			if (!err && file->ops->fsync)
-				err = file->ops->fsync(file, true);
+				err = file_sync(file, true);
 			file_put(file);
 		}
 	}

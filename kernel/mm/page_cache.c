@@ -280,10 +280,10 @@ static struct page *next_locked(struct mapping *m, u64 *index, u64 last)
  * at least one side sees the other: either the fault gives up or we unmap again. Releases the page
  * lock, whose rank is higher than that of the list of areas, before it unmaps.
  *
- * clean_only: a page that is dirty stays. A page that is not cannot become so without pages_lock, and
+ * clean_only: a page that is dirty stays (false). A page that is not cannot become so without pages_lock, and
  * nobody has the right to write to it: with page_mark_dirty's answer a fault sees that it is too late.
  */
-static void page_remove(struct mapping *m, struct page *p, bool clean_only)
+static bool page_remove(struct mapping *m, struct page *p, bool clean_only)
 {
 	u64 index = p->index;
 
@@ -291,7 +291,7 @@ static void page_remove(struct mapping *m, struct page *p, bool clean_only)
 	if (clean_only && page_test(p, PG_DIRTY)) {
 		spin_unlock(&m->pages_lock);
 		page_unlock(p);
-		return;
+		return false;
 	}
 	xa_erase(&m->pages, p->index);
 	m->nr_pages--;
@@ -308,32 +308,36 @@ static void page_remove(struct mapping *m, struct page *p, bool clean_only)
 	if (atomic_read(&p->mapcount) > 0)
 		mapping_unmap_range(m, index, index, false);
 	page_put(p);
+	return true;
 }
 
-static void remove_range(struct mapping *m, u64 first, u64 last, bool clean_only)
+/* False: some stay, dirty. */
+static bool remove_range(struct mapping *m, u64 first, u64 last, bool clean_only)
 {
 	u64 index = first;
+	bool all = true;
 	struct page *p;
 
 	while (first <= last && (p = next_locked(m, &index, last))) {
 		u64 removed = p->index;
 
-		page_remove(m, p, clean_only);
+		all &= page_remove(m, p, clean_only);
 		page_put(p);
 		if (removed >= last)
 			break;
 		index = removed + 1;
 	}
+	return all;
 }
 
 void page_cache_truncate(struct mapping *m, u64 first, u64 last)
 {
-	remove_range(m, first, last, false);
+	(void)!remove_range(m, first, last, false);
 }
 
-void page_cache_forget_clean(struct mapping *m)
+int page_cache_invalidate(struct mapping *m, u64 first, u64 last)
 {
-	remove_range(m, 0, U64_MAX, true);
+	return !READ_ONCE(m->nr_pages) || remove_range(m, first, last, true) ? 0 : -EBUSY;
 }
 
 u64 page_cache_next_present(struct mapping *m, u64 from)

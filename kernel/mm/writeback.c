@@ -16,6 +16,7 @@
  */
 #include <boot/init.h>
 #include <lib/errno.h>
+#include <lib/errseq.h>
 #include <lib/log.h>
 #include <mm/page_cache.h>
 #include <mm/slab.h>
@@ -192,6 +193,8 @@ static int write_run(struct mapping *m, struct page **list, u32 nr)
 	if (mapped)
 		mapping_protect_range(m, first, first + nr - 1);
 	err = m->ops->write_pages(m, list, nr);
+	if (err)
+		errseq_set(&m->write_error, err);
 	for (u32 i = 0; i < nr; i++) {
 		page_unlock(list[i]);
 		page_put(list[i]);
@@ -242,16 +245,15 @@ static int write_all(struct mapping *m)
 		err = write_range(m, 0, U64_MAX);
 	if (m->ops->written)
 		e = m->ops->written(m);
+	if (e)
+		errseq_set(&m->write_error, e);
 	mutex_unlock(&m->write_lock);
 	return err ? err : e;
 }
 
 int mapping_sync(struct mapping *m)
 {
-	int err = m->ops && mapping_unclean(m) ? write_all(m) : 0;
-	int earlier = __atomic_exchange_n(&m->write_error, 0, __ATOMIC_RELAXED);
-
-	return err ? err : earlier;
+	return m->ops && mapping_unclean(m) ? write_all(m) : 0;
 }
 
 /* Above an eighth of memory the thread starts at once; above a quarter, writers write themselves. */
@@ -262,12 +264,8 @@ void mapping_balance(struct mapping *m)
 	if (likely(dirty < buddy_total_pages() / 8) || m->ops->memory_backed)
 		return;
 	writeback_hurry();
-	if (dirty > buddy_total_pages() / 4 && m->nr_dirty) {
-		int err = mapping_write(m, 0, U64_MAX);
-
-		if (err)
-			__atomic_store_n(&m->write_error, err, __ATOMIC_RELAXED);
-	}
+	if (dirty > buddy_total_pages() / 4 && m->nr_dirty)
+		(void)!mapping_write(m, 0, U64_MAX);
 }
 
 /* ---- All files ---- */
@@ -304,8 +302,6 @@ static int write_taken(struct mapping *m)
 	spin_unlock(&dirty_lock);
 	if (READ_ONCE(m->nr_dirty))
 		mapping_mark_unclean(m);
-	if (err)
-		__atomic_store_n(&m->write_error, err, __ATOMIC_RELAXED);
 	inode_put(m->host);
 	return err;
 }

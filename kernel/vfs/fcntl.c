@@ -42,8 +42,8 @@ static long set_flags(struct file *f, int fd, u32 arg)
 		return -EPERM;
 	if (arg & O_NOATIME && !(f->flags & O_NOATIME) && !inode_owner_or_capable(inode))
 		return -EPERM;
-	/* On a pipe O_DIRECT means packets; no other file here bypasses the cache. */
-	if (arg & O_DIRECT && !S_ISFIFO(inode->mode))
+	/* On a pipe O_DIRECT means packets. */
+	if (arg & O_DIRECT && !S_ISFIFO(inode->mode) && !(f->mode & FMODE_CAN_DIRECT))
 		return -EINVAL;
 	if (f->ops->async) {
 		if ((arg ^ f->flags) & FASYNC)

@@ -10,6 +10,7 @@
 #include <boot/init.h>
 #include <event/epoll.h>
 #include <lib/errno.h>
+#include <lib/errseq.h>
 #include <linux/fs.h>
 #include <mm/slab.h>
 #include <vfs/async.h>
@@ -220,6 +221,22 @@ int file_close(struct file *f, const void *lock_owner)
 	if (ref_drop(f))
 		file_release(f);
 	return err;
+}
+
+int file_write_error(struct file *f)
+{
+	return errseq_advance(&f->inode->mapping.write_error, &f->error_seen);
+}
+
+int file_sync(struct file *f, bool data_only)
+{
+	int err, earlier;
+
+	if (!f->ops->fsync)
+		return -EINVAL;
+	err = f->ops->fsync(f, data_only);
+	earlier = file_write_error(f);
+	return err ? err : earlier;
 }
 
 ssize_t file_read_kernel(struct file *f, void *buf, size_t len, loff_t pos)

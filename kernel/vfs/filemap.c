@@ -202,7 +202,7 @@ ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos)
 	n = write_locked(f, from, pos);
 	rwsem_write_unlock(&inode->lock);
 	if (n > 0 && f->flags & O_DSYNC && f->ops->fsync) {
-		int err = f->ops->fsync(f, !(f->flags & (O_SYNC & ~O_DSYNC)));
+		int err = file_sync(f, !(f->flags & (O_SYNC & ~O_DSYNC)));
 
 		if (err)
 			return err;

@@ -289,3 +289,20 @@ void io_iter_fini(struct io_iter *it)
 	if (it->kind == IO_USER && it->segs && it->segs != it->inline_segs)
 		kfree(it->segs);
 }
+
+bool io_aligned(const struct io_iter *it, u64 len, u64 address_mask, u64 length_mask)
+{
+	u64 cur = it->cur, left = MIN(it->left, len);
+	u32 seg = it->seg;
+
+	for (;;) {
+		if (cur & address_mask || left & length_mask)
+			return false;
+		len -= left;
+		if (!len)
+			return true;
+		seg++;
+		cur = seg_address(it, &it->segs[seg]);
+		left = MIN(it->segs[seg].len, len);
+	}
+}

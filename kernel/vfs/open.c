@@ -5,6 +5,7 @@
  * last one is shared by all callers. Nothing is locked while an object is opened.
  */
 #include <lib/errno.h>
+#include <lib/errseq.h>
 #include <lib/format.h>
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
@@ -208,14 +209,18 @@ static int file_open_checked(const struct path *p, const struct open_req *r, str
 			file_take_read(f);
 		err = lease_break(i, f->flags);
 	}
+	f->flags |= r->flags & O_EXCL;
 	if (!err && f->ops->open)
 		err = f->ops->open(i, f);
-	f->flags &= ~(u32)O_NOCTTY; /* terminals looked at it; F_GETFL does not show it */
+	f->flags &= ~(u32)(O_NOCTTY | O_EXCL); /* terminals, disks looked at them; F_GETFL does not show them */
+	f->error_seen = errseq_sample(&f->inode->mapping.write_error);
 	if (err) {
 		file_free(f);
 		return err;
 	}
-	if (r->flags & O_TRUNC)
+	if (f->flags & O_DIRECT && !(f->mode & FMODE_CAN_DIRECT))
+		err = -EINVAL;
+	else if (r->flags & O_TRUNC)
 		err = file_truncate(f);
 	if (err) {
 		file_put(f);

@@ -177,7 +177,7 @@ static ssize_t sync_after(struct file *f, ssize_t n, u32 flags)
 
 	if (n <= 0 || !(flags & (RWF_DSYNC | RWF_SYNC)) || !f->ops->fsync)
 		return n;
-	err = f->ops->fsync(f, !(flags & RWF_SYNC));
+	err = file_sync(f, !(flags & RWF_SYNC));
 	return err ? err : n;
 }
 

@@ -15,12 +15,11 @@
 static long sync_fd(int fd, bool data_only)
 {
 	struct fd f = fd_get(fd);
-	long ret = -EINVAL;
+	long ret;
 
 	if (!f.file)
 		return -EBADF;
-	if (f.file->ops->fsync)
-		ret = f.file->ops->fsync(f.file, data_only);
+	ret = file_sync(f.file, data_only);
 	fd_put(f);
 	return ret;
 }
@@ -76,7 +75,12 @@ static long sync_range(struct file *f, loff_t offset, loff_t nbytes, u32 flags)
 		return -EINVAL;
 	if (kind != S_IFREG && kind != S_IFBLK && kind != S_IFDIR && kind != S_IFLNK)
 		return -ESPIPE;
-	return f->ops->fsync && flags ? f->ops->fsync(f, true) : 0;
+	/* Writing waits for writing: WAIT_BEFORE alone has nothing more to wait for than errors. */
+	if (flags & SYNC_FILE_RANGE_WRITE)
+		(void)!mapping_write(&f->inode->mapping, (u64)offset >> PAGE_SHIFT,
+				     nbytes ? (u64)(offset + nbytes - 1) >> PAGE_SHIFT : U64_MAX);
+	return flags & (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER) ?
+		       file_write_error(f) : 0;
 }
 
 long sys_sync_file_range(int fd, loff_t offset, loff_t nbytes, u32 flags)

@@ -218,8 +218,8 @@ static void open_fids_bound(struct p9_super *s)
 		struct p9_inode *pi = p9_i(i);
 		struct p9_fid *f = NULL;
 
-		if (mapping_unclean(&i->mapping) && mapping_write(&i->mapping, 0, U64_MAX))
-			i->mapping.write_error = -EIO;
+		if (mapping_unclean(&i->mapping)) /* the next fsync tells of errors */
+			(void)!mapping_write(&i->mapping, 0, U64_MAX);
 		mutex_lock(&pi->lock);
 		if (!pi->users && !i->mapping.nr_dirty) {
 			f = pi->open;

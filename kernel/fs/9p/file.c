@@ -12,6 +12,7 @@ static int file_open(struct inode *inode, struct file *f)
 	u32 access = f->mode & FMODE_WRITE ? MAY_READ | MAY_WRITE : MAY_READ;
 	int err = p9_inode_revalidate(d);
 
+	f->mode |= FMODE_CAN_DIRECT; /* taken, as Linux does; the cache is used all the same */
 	return err ? err : p9_data_get(d, access);
 }
 

@@ -231,7 +231,7 @@ static void refresh_locked(struct inode *i, const struct p9_attr *a)
 		return; /* what is here is newer */
 	if (S_ISREG(i->mode) && ((pi->version_known && pi->version != a->qid.version) ||
 				 i->size != a->size))
-		page_cache_forget_clean(&i->mapping);
+		(void)!page_cache_invalidate(&i->mapping, 0, U64_MAX);
 	pi->version = a->qid.version;
 	pi->version_known = true;
 	WRITE_ONCE(i->size, a->size);

@@ -7,6 +7,7 @@
 #include <mm/page.h>
 #include <mm/slab.h>
 #include <task/cred.h>
+#include <vfs/blkdev.h>
 #include <vfs/chrdev.h>
 #include <vfs/locks.h>
 #include "internal.h"
@@ -113,12 +114,20 @@ static int show_devices(struct text *t, const struct proc_target *target)
 	text_printf(t, "Character devices:\n");
 	chrdev_show(text_emit, t);
 	text_printf(t, "\nBlock devices:\n");
+	blkdev_show(text_emit, t);
 	return 0;
 }
 
 static int show_partitions(struct text *t, const struct proc_target *target)
 {
-	return 0; /* the heading comes with the first disk */
+	block_partitions_show(text_emit, t);
+	return 0;
+}
+
+static int show_diskstats(struct text *t, const struct proc_target *target)
+{
+	block_diskstats_show(text_emit, t);
+	return 0;
 }
 
 static int show_nothing(struct text *t, const struct proc_target *target)
@@ -179,7 +188,7 @@ static const struct proc_entry tty_children[] = {
 const struct proc_entry proc_system_children[] = {
 	{.name = "buddyinfo", .mode = S_IFREG | 0444, .show = show_buddyinfo},
 	{.name = "devices", .mode = S_IFREG | 0444, .show = show_devices},
-	{.name = "diskstats", .mode = S_IFREG | 0444, .show = show_nothing},
+	{.name = "diskstats", .mode = S_IFREG | 0444, .show = show_diskstats},
 	{.name = "execdomains", .mode = S_IFREG | 0444, .show = show_execdomains},
 	{.name = "iomem", .mode = S_IFREG | 0400, .show = show_iomem},
 	{.name = "locks", .mode = S_IFREG | 0444, .show = show_locks},

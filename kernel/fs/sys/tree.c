@@ -149,18 +149,37 @@ static void take_out(struct sys_node *n, struct list_head *gone)
 	}
 }
 
+static void put_all(struct list_head *gone)
+{
+	struct sys_node *n, *next;
+
+	list_for_each_safe(n, next, gone, sibling) {
+		list_del(&n->sibling);
+		sys_put(n);
+	}
+}
+
 void sys_remove(struct sys_node *node)
 {
 	struct list_head gone = LIST_INIT(gone);
-	struct sys_node *n, *next;
 
 	mutex_lock(&sys_lock);
 	take_out(node, &gone);
 	mutex_unlock(&sys_lock);
-	list_for_each_safe(n, next, &gone, sibling) {
-		list_del(&n->sibling);
-		sys_put(n);
-	}
+	put_all(&gone);
+}
+
+void sys_remove_link(struct sys_node *dir, const char *name)
+{
+	struct list_head gone = LIST_INIT(gone);
+	struct sys_node *n;
+
+	mutex_lock(&sys_lock);
+	n = sys_find(dir, name, strlen(name));
+	if (n && n->target)
+		take_out(n, &gone);
+	mutex_unlock(&sys_lock);
+	put_all(&gone);
 }
 
 /* ---- links ---- */

@@ -101,11 +101,13 @@ struct block_device {
 	u64 start;                  /* const: first sector on the disk */
 	u64 nr_sectors;             /* torn-free: a disk may be resized */
 	char name[32];              /* const: "vda", "vda1" */
+	u32 block_size;             /* BLKBSZGET; torn-free */
 	bool read_only;             /* BLKROSET, or the disk's nature; torn-free */
 	u32 openers;                /* disk->open_lock, as the next three */
 	const void *holder;         /* who has it to himself; NULL: nobody */
 	u32 nr_claims;              /* by the holder */
 	u32 held_parts;             /* of a disk: partitions that are held */
+	struct sys_node *sys_dir;   /* const once registered */
 	u8 uuid[16];                /* const: of a GPT partition; else zeroes */
 };
 

@@ -33,6 +33,8 @@ int sys_add_attrs(struct sys_node *dir, const struct sys_attr *attrs, void *obje
 int sys_add_link(struct sys_node *dir, const char *name, struct sys_node *target) __must_check;
 /* Takes the tree at node out. Open files on it answer ENODEV; the object may go afterwards. */
 void sys_remove(struct sys_node *node);
+/* Takes a link out, if there is one of this name. */
+void sys_remove_link(struct sys_node *dir, const char *name);
 
 /* A character device: /sys/devices/virtual/CLASS/NAME, /sys/class and /sys/dev/char. */
 void sys_add_chrdev(const char *name, u32 mode, u64 rdev);

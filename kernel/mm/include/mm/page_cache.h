@@ -53,7 +53,7 @@ struct mapping {
 	u64 nr_dirty;                    /* pages_lock */
 	struct list_head dirty_node;     /* list of dirty files; its lock */
 	bool unclean;                    /* on that list, or being written from it; torn-free */
-	int write_error;                 /* of writing in the background, told once; atomic */
+	u32 write_error;                 /* of writing to the store: lib/errseq.h */
 	u64 ahead_next;                  /* where a sequential reader comes next; racy hint */
 	u32 ahead_size;                  /* pages that were read at once last time; racy hint */
 };
@@ -100,7 +100,8 @@ u64 page_cache_shrink(u64 nr);
 bool page_mark_dirty(struct page *p);
 /* Writes the dirty pages among [first, last] and waits for it. 0 or the first error. May sleep. */
 int mapping_write(struct mapping *m, u64 first, u64 last) __must_check;
-/* mapping_write of everything, and earlier errors that nobody has heard of: for fsync. */
+/* mapping_write of everything, and what belongs to it: for fsync operations. Errors of earlier writes are
+ * told by the callers of those (vfs/file.h, file_sync). */
 int mapping_sync(struct mapping *m) __must_check;
 /* The file has something to write besides pages: the background writer will call `written`. */
 void mapping_mark_unclean(struct mapping *m);
@@ -120,10 +121,10 @@ void page_unlock(struct page *p);
 /* Removes pages [first, last] from the cache (they are unmapped already). May sleep. */
 void page_cache_truncate(struct mapping *m, u64 first, u64 last);
 /*
- * Removes all pages that hold what the store had when they were read, mapped or not: the store has
- * something else now. Changed ones stay. The caller keeps write(2) out. May sleep.
+ * Pages [first, last] leave the cache, mapped or not, so that the next use reads them from the store,
+ * which has something else now. -EBUSY: changed ones stay. The caller keeps write(2) out. May sleep.
  */
-void page_cache_forget_clean(struct mapping *m);
+int page_cache_invalidate(struct mapping *m, u64 first, u64 last) __must_check;
 /* First index >= from that has data (has none), for SEEK_DATA and SEEK_HOLE; U64_MAX: none. */
 u64 page_cache_next_present(struct mapping *m, u64 from);
 u64 page_cache_next_hole(struct mapping *m, u64 from);

@@ -7,3 +7,7 @@
 extern const struct file_ops blkdev_fops;
 /* For sync(2): writes the cached pages of all block devices back and flushes the disks. May sleep. */
 void block_sync_all(void);
+/* /proc/partitions, /proc/diskstats, and the block part of /proc/devices. May sleep. */
+void block_partitions_show(void (*emit)(void *ctx, const char *text), void *ctx);
+void block_diskstats_show(void (*emit)(void *ctx, const char *text), void *ctx);
+void blkdev_show(void (*emit)(void *ctx, const char *text), void *ctx);

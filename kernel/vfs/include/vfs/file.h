@@ -23,6 +23,7 @@ struct vma;
 #define FMODE_STREAM BIT(6) /* no position at all */
 #define FMODE_WROTE  BIT(7) /* write_count of the inode is held */
 #define FMODE_ATOMIC_POS BIT(8) /* regular file, directory: sharers take turns at the position */
+#define FMODE_CAN_DIRECT BIT(11) /* O_DIRECT works; the open operation says so */
 #define FMODE_READER BIT(9) /* read_count of the inode is held */
 #define FMODE_TELL_PUT BIT(10) /* set for good by file_tell_puts */
 
@@ -33,6 +34,7 @@ struct file {
 	const struct file_ops *ops;   /* const */
 	struct path path;             /* const: references */
 	struct inode *inode;          /* const: path.dentry's at open */
+	u32 error_seen;               /* of inode->mapping.write_error; atomic */
 	loff_t pos;                   /* pos_lock when the file is shared */
 	struct mutex pos_lock;        /* LOCK_RANK_FILE_POS */
 	struct spinlock spin;         /* LOCK_RANK_FILE: flags, owner */
@@ -100,6 +102,11 @@ void file_put(struct file *f);
  * context, no locks. The flush's result. */
 int file_close(struct file *f, const void *lock_owner);
 
+/* The file's fsync operation, and errors of earlier writing that this open file has not heard of.
+ * -EINVAL: there is no such operation. May sleep. */
+int file_sync(struct file *f, bool data_only) __must_check;
+/* Those errors alone: 0 or -errno, each once. */
+int file_write_error(struct file *f) __must_check;
 /* Kernel-side reads and writes at a position (exec, initramfs). Bytes or -errno. */
 ssize_t file_read_kernel(struct file *f, void *buf, size_t len, loff_t pos);
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t len, loff_t pos);

@@ -102,6 +102,9 @@ void io_revert(struct io_iter *it, size_t n);
  */
 int io_fault_in(struct io_iter *it, size_t n, bool write) __must_check;
 
+/* The next len bytes, at most io_count: do all their pieces begin and are they as long as the masks ask? */
+bool io_aligned(const struct io_iter *it, u64 len, u64 address_mask, u64 length_mask);
+
 static inline u64 io_count(const struct io_iter *it)
 {
 	return it->count;
