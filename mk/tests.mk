@@ -101,9 +101,9 @@ test-gdb: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/gdb/run
 
 BENCH_OUT := $(B)/bench
-BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale share spawn first_user pvh_entry)
+BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale share disk spawn first_user pvh_entry)
 
-$(addprefix $(BENCH_OUT)/,ops preempt scale share spawn): $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
+$(addprefix $(BENCH_OUT)/,ops preempt scale share disk spawn): $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
 	@mkdir -p $(@D)
 	$(TEST_CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -static -s \
 		-isystem $(TEST_UAPI) -o $@ $<
@@ -114,8 +114,8 @@ $(BENCH_OUT)/pvh_entry: bench/pvh_entry.S
 	@mkdir -p $(@D)
 	gcc -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000,--build-id=none -s -o $@ $<
 
-.PHONY: bench bench-latency bench-programs bench-scale bench-share
-bench bench-latency bench-programs bench-scale bench-share: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
+.PHONY: bench bench-latency bench-programs bench-scale bench-share bench-disk
+bench bench-latency bench-programs bench-scale bench-share bench-disk: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
 bench:
 	bench/run
 bench-latency:
@@ -126,6 +126,8 @@ bench-scale:
 	bench/scale-run
 bench-share:
 	bench/run-share
+bench-disk:
+	bench/run-disk
 
 # Everything that continuous integration runs.
 .PHONY: test test-debug-kernel test-flavours
