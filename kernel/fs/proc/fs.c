@@ -413,7 +413,8 @@ static void text_release(struct file *f)
 	kfree(o);
 }
 
-static int text_make(struct open_text *o, struct inode *i)
+/* At least `enough` bytes of it, or all there is. */
+static int text_make(struct open_text *o, struct inode *i, size_t enough)
 {
 	const struct proc_entry *e = proc_of(i)->entry;
 	struct proc_target target;
@@ -421,8 +422,7 @@ static int text_make(struct open_text *o, struct inode *i)
 
 	if (err)
 		return err;
-	o->text.len = 0;
-	o->text.failed = false;
+	o->text.enough = enough;
 	if (e->guarded && !proc_may_access(target.task))
 		err = -EACCES;
 	else
@@ -434,18 +434,33 @@ static int text_make(struct open_text *o, struct inode *i)
 	return err;
 }
 
-/* The text is made when reading starts and again after a rewind: one read sees one state. */
+static void text_rewind(struct text *t)
+{
+	t->len = 0;
+	t->next = 0;
+	t->failed = t->more = false;
+}
+
+/*
+ * The text is made when reading starts and again after a rewind: one read sees one state. Of long lists
+ * only what is being read is made, as their readers often look for a line and stop.
+ */
 static ssize_t text_read(struct file *f, struct io_iter *to, loff_t *pos)
 {
 	struct open_text *o = f->private;
+	size_t end = (size_t)*pos + io_count(to);
 	ssize_t n = 0;
+	bool anew;
 	int err = 0;
 
 	if (!proc_of(f->inode)->entry->show)
 		return -EINVAL;
 	mutex_lock(&o->lock);
-	if (*pos == 0 || !o->made)
-		err = text_make(o, f->inode);
+	anew = *pos == 0 || !o->made;
+	if (anew)
+		text_rewind(&o->text);
+	if (anew || (o->text.more && o->text.len < end))
+		err = text_make(o, f->inode, end);
 	if (!err && *pos >= 0 && (u64)*pos < o->text.len) {
 		size_t left = o->text.len - (size_t)*pos, want = MIN((u64)left, io_count(to));
 

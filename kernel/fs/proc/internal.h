@@ -14,6 +14,10 @@ struct text {
 	char *buf;
 	size_t len, capacity;
 	bool failed;
+	/* A long list may stop when it has `enough` bytes, and is called again to go on at `next`. */
+	bool more;
+	size_t enough;
+	u64 next;
 };
 void text_printf(struct text *t, const char *fmt, ...) __printf(2, 3);
 void text_append(struct text *t, const char *s, size_t n);

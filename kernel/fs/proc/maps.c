@@ -19,25 +19,49 @@ static const char *area_name(const struct vma *v)
 	return NULL;
 }
 
+/* "%0*llx%c": the general formatter would be most of the cost of a long list. Behind it. */
+static char *put_hex(char *at, u64 value, int width, char behind)
+{
+	int digits = value ? (67 - __builtin_clzll(value)) / 4 : 1;
+
+	digits = MAX(digits, width);
+	for (int i = digits; i--; value >>= 4)
+		at[i] = "0123456789abcdef"[value & 15];
+	at[digits] = behind;
+	return at + digits + 1;
+}
+
 void proc_show_area(struct text *t, struct vma *v, const struct path *root, char *page)
 {
+	static const char spaces[NAME_COLUMN + 1] = "                                     "
+						    "                                    ";
 	const struct inode *i = v->file ? v->file->inode : NULL;
 	size_t start = t->len;
 	const char *name = NULL;
-	char *file_name;
+	char *file_name, *at, line[96];
 
-	text_printf(t, "%08llx-%08llx %c%c%c%c %08llx %02llx:%02llx %llu ", v->start, v->end,
-		    v->flags & VMA_READ ? 'r' : '-', v->flags & VMA_WRITE ? 'w' : '-',
-		    v->flags & VMA_EXEC ? 'x' : '-', v->flags & VMA_SHARED ? 's' : 'p',
-		    i ? v->pgoff << PAGE_SHIFT : 0, i ? i->sb->dev >> 20 : 0,
-		    i ? i->sb->dev & 0xfffff : 0, i ? i->ino : 0);
+	at = put_hex(line, v->start, 8, '-');
+	at = put_hex(at, v->end, 8, ' ');
+	*at++ = v->flags & VMA_READ ? 'r' : '-';
+	*at++ = v->flags & VMA_WRITE ? 'w' : '-';
+	*at++ = v->flags & VMA_EXEC ? 'x' : '-';
+	*at++ = v->flags & VMA_SHARED ? 's' : 'p';
+	*at++ = ' ';
+	at = put_hex(at, i ? v->pgoff << PAGE_SHIFT : 0, 8, ' ');
+	at = put_hex(at, i ? i->sb->dev >> 20 : 0, 2, ':');
+	at = put_hex(at, i ? i->sb->dev & 0xfffff : 0, 2, ' ');
+	text_append(t, line, (size_t)(at - line));
+	if (i)
+		text_printf(t, "%llu ", i->ino);
+	else
+		text_append(t, "0 ", 2);
 	if (!i)
 		name = area_name(v);
 	else if (!path_name(&v->file->path, root, page, PAGE_SIZE, &file_name))
 		name = file_name;
 	if (name) {
-		while (!t->failed && t->len - start < NAME_COLUMN)
-			text_append(t, " ", 1);
+		if (t->len - start < NAME_COLUMN)
+			text_append(t, spaces, NAME_COLUMN - (t->len - start));
 		text_escaped(t, name, "\n");
 	}
 	text_append(t, "\n", 1);
@@ -48,7 +72,9 @@ int proc_show_areas(struct text *t, const struct proc_target *target, proc_area_
 	struct mm *mm = task_get_mm(target->task);
 	char *page = pages_alloc_virt(0, GFP_KERNEL);
 	struct path root;
+	struct vma *v;
 
+	t->more = false;
 	if (!mm || !page) {
 		if (mm)
 			mm_put(mm);
@@ -61,8 +87,12 @@ int proc_show_areas(struct text *t, const struct proc_target *target, proc_area_
 	path_get(&root);
 	spin_unlock(&current->fs->lock);
 	rwsem_read_lock(&mm->mmap_lock);
-	for (struct vma *v = vma_first(mm); v; v = vma_next(v))
+	v = vma_find(mm, t->next);
+	for (; v && t->len < t->enough; v = vma_next(v)) {
 		show(t, v, &root, page);
+		t->next = v->end;
+	}
+	t->more = v;
 	rwsem_read_unlock(&mm->mmap_lock);
 	path_put(&root);
 	pages_free_virt(page, 0);

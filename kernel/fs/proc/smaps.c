@@ -6,9 +6,21 @@
 #include <mm/slab.h>
 #include "internal.h"
 
+/* "%-16s%8llu kB\n"; two dozen of them for each area: without the general formatter. */
 static void line(struct text *t, const char *name, u64 bytes)
 {
-	text_printf(t, "%-16s%8llu kB\n", name, bytes >> 10);
+	char text[] = "                       0 kB\n";
+	char *digit = text + 23;
+	u64 kib = bytes >> 10;
+
+	if (kib > 99999999) {
+		text_printf(t, "%-16s%8llu kB\n", name, kib);
+		return;
+	}
+	memcpy(text, name, strlen(name));
+	for (; kib; kib /= 10)
+		*digit-- = (char)('0' + kib % 10);
+	text_append(t, text, sizeof(text) - 1);
 }
 
 static void usage_lines(struct text *t, const struct vma_usage *u, bool rollup)
