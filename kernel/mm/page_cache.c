@@ -365,12 +365,14 @@ u64 page_cache_next_hole(struct mapping *m, u64 from)
 /* ---- Pages in order of use ---- */
 
 static struct list_head lru = LIST_INIT(lru); /* lru_lock; oldest first */
+static u64 nr_lru;                           /* lru_lock; torn-free */
 static DEFINE_SPINLOCK(lru_lock, LOCK_RANK_PAGE_LRU);
 
 void page_lru_add(struct page *p)
 {
 	spin_lock(&lru_lock);
 	list_add_tail(&p->lru, &lru);
+	nr_lru++;
 	spin_unlock(&lru_lock);
 }
 
@@ -378,6 +380,7 @@ void page_lru_remove(struct page *p)
 {
 	spin_lock(&lru_lock);
 	list_del(&p->lru);
+	nr_lru--;
 	spin_unlock(&lru_lock);
 }
 
@@ -386,13 +389,19 @@ static bool droppable(const struct page *p)
 	return !page_test(p, PG_DIRTY) && atomic_read(&p->mapcount) == 0;
 }
 
-/* The oldest page that may go, locked and with a reference; NULL when *scan have been looked at. */
+#define SCAN_BATCH 64u /* pages that are looked at under the lock at a time */
+
+/* The oldest page that may go, locked and with a reference; or NULL: none among those looked at. */
 static struct page *lru_victim(u64 *scan)
 {
 	struct page *p, *victim = NULL;
 
 	spin_lock(&lru_lock);
-	while (!victim && *scan && !list_empty(&lru)) {
+	for (u32 i = 0; !victim && i < SCAN_BATCH && *scan; i++) {
+		if (list_empty(&lru)) {
+			*scan = 0;
+			break;
+		}
 		--*scan;
 		p = list_first(&lru, struct page, lru);
 		list_move_tail(&p->lru, &lru);
@@ -434,14 +443,21 @@ static bool page_drop(struct mapping *m, struct page *p)
 	return true;
 }
 
+/*
+ * Goes round at most twice: whoever reads a file from end to end has marked all of it as used, and one
+ * round takes those marks away. Each page that is passed over costs its mark, so rounds are rare.
+ */
 u64 page_cache_shrink(u64 nr)
 {
-	u64 scan = 4 * nr + 64, dropped = 0;
-	struct page *p;
+	u64 scan = 2 * READ_ONCE(nr_lru), dropped = 0;
 
-	while (dropped < nr && (p = lru_victim(&scan))) {
-		bool gone = page_drop(p->mapping, p);
+	while (dropped < nr && scan) {
+		struct page *p = lru_victim(&scan);
+		bool gone;
 
+		if (!p)
+			continue;
+		gone = page_drop(p->mapping, p);
 		if (gone)
 			ref_init(&p->ref);
 		page_unlock(p);
