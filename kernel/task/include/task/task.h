@@ -139,9 +139,9 @@ struct task {
 #define TASK_F_OOM_VICTIM BIT(6) /* may use the page reserve */
 #define TASK_F_FORKED    BIT(7)  /* has made a child: its exit looks for children to hand over */
 #define TASK_F_EXITED    BIT(8)  /* tasklist: has passed exit_notify */
-#define TASK_F_FUTEX_DEAD BIT(10) /* owns no futex any more, and will not again */
 #define TASK_F_COUNTED   BIT(9)  /* sighand: its times are in the process's sums */
-#define TASK_F_NPROC     BIT(10) /* took a user id that had too many tasks: execve looks again */
+#define TASK_F_FUTEX_DEAD BIT(10) /* owns no futex any more, and will not again */
+#define TASK_F_NPROC     BIT(11) /* took a user id that had too many tasks: execve looks again */
 
 /* process->exit_state */
 enum { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_REAPED };
