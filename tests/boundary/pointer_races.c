@@ -54,7 +54,7 @@ _Noreturn static void race(const struct call *c)
 	CHECK_OK(sigaction(SIGALRM, &act, NULL));
 	CHECK_OK(setitimer(ITIMER_REAL, &soon, NULL));
 	CHECK_EQ(pthread_create(&t, NULL, flip, NULL), 0);
-	for (int i = 0; i < SCALE(24, 3000); i++) {
+	for (int i = 0; i < SCALE(24, 1000); i++) {
 		u64 at = (u64)page + (i % 3 == 2 ? 4096 - c->size / 8 * 4 : i % 3 * 64);
 		long ret = pointer_call(c, at);
 
