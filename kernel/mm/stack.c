@@ -2,7 +2,8 @@
  * Kernel stacks. Each has a fixed slot of twice its size whose lower half is never mapped, so an
  * overflow faults at once, whatever lies below. A freed stack stays mapped and goes to a small
  * cache of the CPU; what does not fit there is unmapped by the RCU thread, because stacks are freed
- * by the scheduler, which cannot wait for other CPUs' TLBs.
+ * by the scheduler, which cannot wait for other CPUs' TLBs. It takes all that have come together: one
+ * flush of the TLBs serves for the end of a thousand threads.
  *
  * stack_lock guards the slot bitmap and the table of pages. kernel_stack_alloc sleeps,
  * kernel_stack_free works in any context.
@@ -25,6 +26,13 @@ struct stack_cpu {
 	void *stack[CPU_STACKS];
 };
 static DEFINE_PER_CPU(struct stack_cpu, stack_cpu);
+
+/* A freed stack that waits to be unmapped; lies in the stack itself. */
+struct dead_stack {
+	struct dead_stack *next;
+};
+static struct dead_stack *dead_stacks; /* atomic: pushed by anybody, taken whole by the RCU thread */
+static struct rcu_head reap_head;      /* queued by whoever makes the list non-empty */
 
 static DEFINE_SPINLOCK(stack_lock, LOCK_RANK_VMALLOC);
 static u64 slots[BITS_TO_WORDS(MAX_STACKS)]; /* stack_lock: taken */
@@ -135,14 +143,15 @@ static struct page *alloc_pages(void)
 	return first;
 }
 
-/* Process context: unmaps a free stack and gives everything back. */
-static void stack_destroy(uptr stack)
+static u64 stack_slot(uptr stack)
 {
-	u64 slot = (stack - STACK_REGION_START) / STACK_SLOT;
-	struct page *first = *slot_pages(slot);
+	return (stack - STACK_REGION_START) / STACK_SLOT;
+}
 
-	arch_kernel_unmap(stack, KERNEL_STACK_SIZE);
-	free_pages(first);
+/* The stack is unmapped and flushed: gives everything back. */
+static void stack_give(u64 slot)
+{
+	free_pages(*slot_pages(slot));
 	slot_give(slot);
 	mem_stat_add(STAT_STACK, -(s64)STACK_PAGES);
 }
@@ -179,21 +188,51 @@ void *kernel_stack_alloc(void)
 	*slot_pages(slot) = first;
 	mem_stat_add(STAT_STACK, STACK_PAGES);
 	if (map_pages(slot_stack(slot), first)) {
-		stack_destroy(slot_stack(slot));
+		arch_kernel_unmap(slot_stack(slot), KERNEL_STACK_SIZE);
+		stack_give(slot);
 		return NULL;
 	}
 	return (void *)slot_stack(slot);
 }
 
-static void stack_destroy_rcu(struct rcu_head *head)
+/* The links in the stacks go with the mappings: from then on the first pages hang on each other. */
+static void reap(struct rcu_head *head)
 {
-	stack_destroy((uptr)head);
+	struct dead_stack *d = __atomic_exchange_n(&dead_stacks, NULL, __ATOMIC_ACQUIRE), *next;
+	struct page *cleared = NULL, *p;
+	uptr start = ~0UL, end = 0;
+
+	for (; d; d = next) {
+		next = d->next;
+		start = MIN(start, (uptr)d);
+		end = MAX(end, (uptr)d + KERNEL_STACK_SIZE);
+		p = *slot_pages(stack_slot((uptr)d));
+		p->index = stack_slot((uptr)d);
+		p->private = cleared;
+		cleared = p;
+		arch_kernel_clear((uptr)d, KERNEL_STACK_SIZE);
+	}
+	arch_kernel_flush(start, end);
+	while ((p = cleared)) {
+		cleared = p->private;
+		p->private = NULL;
+		stack_give(p->index);
+	}
 }
 
 void kernel_stack_free(void *stack)
 {
-	if (stack && !cache_push(stack))
-		rcu_call(stack, stack_destroy_rcu); /* the head lies in the free stack */
+	struct dead_stack *d = stack, *old;
+
+	if (!stack || cache_push(stack))
+		return;
+	old = READ_ONCE(dead_stacks);
+	do {
+		d->next = old;
+	} while (!__atomic_compare_exchange_n(&dead_stacks, &old, d, false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	if (!old)
+		rcu_call(&reap_head, reap);
 }
 
 bool kernel_stack_guard_hit(uptr addr)

@@ -176,17 +176,25 @@ int arch_kernel_map(uptr va, struct paddr pa, unsigned int prot)
 	return 0;
 }
 
-void arch_kernel_unmap(uptr va, size_t size)
+void arch_kernel_clear(uptr va, size_t size)
 {
-	uptr end = va + size;
-
-	for (uptr at = va; at < end; at += PAGE_SIZE) {
+	for (uptr at = va; at < va + size; at += PAGE_SIZE) {
 		struct pte *leaf = kernel_leaf(at);
 
 		if (leaf)
 			pte_set(leaf, (struct pte){0});
 	}
-	tlb_flush_kernel(va, end);
+}
+
+void arch_kernel_flush(uptr start, uptr end)
+{
+	tlb_flush_kernel(start, end);
+}
+
+void arch_kernel_unmap(uptr va, size_t size)
+{
+	arch_kernel_clear(va, size);
+	tlb_flush_kernel(va, va + size);
 }
 
 /* Changes the protection of image pages; the 4 KiB tables exist since boot. */

@@ -54,5 +54,9 @@ void arch_tlb_flush_tables(struct mm *mm, u64 start, u64 end);
 int arch_kernel_map(uptr va, struct paddr pa, unsigned int prot) __must_check;
 /* Unmaps and flushes on all CPUs (deferred flush allowed until the range is reused). */
 void arch_kernel_unmap(uptr va, size_t size);
+/* The same in two steps, for many ranges at once: until the flush of an area that holds them all, their
+ * memory is still in use. The flush: process context. */
+void arch_kernel_clear(uptr va, size_t size);
+void arch_kernel_flush(uptr start, uptr end);
 /* Kernel text read-only, data no-execute, .data.ro_after_init read-only, init sections gone. */
 void arch_kernel_seal(void);
