@@ -3,6 +3,7 @@
  * strict mode; inheritance and end. Modes and filters of all threads change under the siglock, which
  * fork holds as well when it links a thread.
  */
+#include <arch/context.h>
 #include <lib/log.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
@@ -38,6 +39,8 @@ static long set_strict(void)
 	if (ok)
 		assign_mode(current, SECCOMP_MODE_STRICT);
 	spin_unlock_irq(&p->siglock);
+	if (ok)
+		arch_tsc_allow(false); /* a clock is more than strict mode grants */
 	return ok ? 0 : -EINVAL;
 }
 

@@ -211,6 +211,14 @@ long sys_prctl(u32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5)
 	case PR_GET_CHILD_SUBREAPER:
 		value = me->process->is_subreaper;
 		return user_write(user_handle(int, arg2), &value);
+	case PR_GET_TSC:
+		value = arch_tsc_allowed() ? PR_TSC_ENABLE : PR_TSC_SIGSEGV;
+		return user_write(user_handle(int, arg2), &value);
+	case PR_SET_TSC:
+		if (arg2 != PR_TSC_ENABLE && arg2 != PR_TSC_SIGSEGV)
+			return -EINVAL;
+		arch_tsc_allow(arg2 == PR_TSC_ENABLE);
+		return 0;
 	case PR_GET_TID_ADDRESS:
 		return user_write(user_handle(u64, arg2), &me->clear_child_tid);
 	case PR_SET_TIMERSLACK:

@@ -218,6 +218,64 @@ TEST(prctl_tells_the_tid_address)
 	}
 }
 
+static int tsc_mode(void)
+{
+	int mode = -1;
+
+	CHECK_OK(prctl(PR_GET_TSC, &mode));
+	return mode;
+}
+
+static void read_tsc(void)
+{
+	__asm__ volatile("rdtsc" ::: "rax", "rdx");
+}
+
+/* The counter can be taken away, from this thread and from the children it makes then. */
+TEST(prctl_takes_the_tsc_away)
+{
+	pid_t pid;
+
+	CHECK_EQ(tsc_mode(), PR_TSC_ENABLE);
+	CHECK_ERR(prctl(PR_SET_TSC, 0), EINVAL);
+	CHECK_ERR(prctl(PR_SET_TSC, 3), EINVAL);
+	read_tsc();
+	pid = test_fork();
+	if (pid == 0) {
+		CHECK_OK(prctl(PR_SET_TSC, PR_TSC_SIGSEGV));
+		CHECK_EQ(tsc_mode(), PR_TSC_SIGSEGV);
+		pid = test_fork();
+		if (pid == 0) {
+			CHECK_EQ(tsc_mode(), PR_TSC_SIGSEGV);
+			syscall(SYS_sched_yield);
+			read_tsc();
+			_exit(0);
+		}
+		CHECK_KILLED(pid, SIGSEGV);
+		CHECK_OK(prctl(PR_SET_TSC, PR_TSC_ENABLE));
+		read_tsc();
+		_exit(0);
+	}
+	for (int i = 0; i < 100; i++) { /* our own is not affected */
+		read_tsc();
+		syscall(SYS_sched_yield);
+	}
+	CHECK_EXITS(pid, 0);
+}
+
+TEST(strict_seccomp_takes_the_tsc_away)
+{
+	pid_t pid = test_fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_SECCOMP, 1 /* SECCOMP_MODE_STRICT */, 0, 0, 0))
+			_exit(1);
+		read_tsc();
+		syscall(SYS_exit, 0);
+	}
+	CHECK_KILLED(pid, SIGSEGV);
+}
+
 TEST(prctl_pdeathsig_dumpable_and_unknown)
 {
 	int sig = -1;

@@ -189,7 +189,7 @@ static const struct call calls[] = {
 	WRITES_OPT(capget, 24, (long)capability_header, P) READS(capset, 4, P, BYTES)
 	READS(capset, 24, (long)capability_header, P) WRITES(prctl, 16, PR_GET_NAME, P)
 	WRITES(prctl, 4, PR_GET_PDEATHSIG, P)
-	WRITES(prctl, 8, PR_GET_TID_ADDRESS, P) WRITES(prctl, 4, PR_GET_CHILD_SUBREAPER, P)
+	WRITES(prctl, 4, PR_GET_TSC, P) WRITES(prctl, 8, PR_GET_TID_ADDRESS, P) WRITES(prctl, 4, PR_GET_CHILD_SUBREAPER, P)
 	WRITES(arch_prctl, 8, 0x1003 /* ARCH_GET_FS */, P) WRITES(arch_prctl, 8, 0x1004 /* ARCH_GET_GS */, P)
 	READS(process_vm_readv, 16, SELF_PID, P, 1, (long)&some_iov, 1, 0)
 	READS(process_vm_readv, 16, SELF_PID, (long)&some_iov, 1, P, 1, 0)

@@ -119,6 +119,33 @@ static void segments_load(u64 loaded_selectors, const struct arch_task *next)
 	user_gs_base_write(next->gs_base);
 }
 
+/* Whether RDTSC works in ring 3 while next runs. Interrupts disabled. */
+static void tsc_access_switch(const struct task *next)
+{
+	u64 cr4 = read_cr4(), now = cr4 & ~(u64)CR4_TSD;
+
+	if (next->arch.rare & ARCH_RARE_NO_TSC)
+		now |= CR4_TSD;
+	if (now != cr4)
+		write_cr4(now);
+}
+
+void arch_tsc_allow(bool allow)
+{
+	u64 flags = arch_irq_save();
+
+	current->arch.rare &= (u8)~ARCH_RARE_NO_TSC;
+	if (!allow)
+		current->arch.rare |= ARCH_RARE_NO_TSC;
+	tsc_access_switch(current);
+	arch_irq_restore(flags);
+}
+
+bool arch_tsc_allowed(void)
+{
+	return !(current->arch.rare & ARCH_RARE_NO_TSC);
+}
+
 /*
  * Kernel threads have neither segments nor FPU state: the registers stay as the last user task left
  * them, invisible to ring 0, and the next user task loads its own.
@@ -134,8 +161,10 @@ struct task *arch_switch(struct task *prev, struct task *next)
 		segments_load(this_cpu_read(user_selectors), &next->arch);
 		fpu_restore(next->arch.fpu);
 	}
-	if (unlikely(prev->arch.has_ports | next->arch.has_ports))
+	if (unlikely(prev->arch.rare | next->arch.rare)) {
 		io_ports_switch(next);
+		tsc_access_switch(next);
+	}
 	if (unlikely(prev->arch.watched | next->arch.watched))
 		debug_regs_switch(next);
 	this_cpu_write(current_task, next);
@@ -155,7 +184,8 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
 {
 	struct regs *regs = task_regs(child);
 
-	child->arch = (struct arch_task){.fpu = fpu_alloc()};
+	child->arch = (struct arch_task){.fpu = fpu_alloc(),
+					 .rare = current->arch.rare & ARCH_RARE_NO_TSC};
 	if (!child->arch.fpu)
 		return -ENOMEM;
 	preempt_disable();

@@ -57,7 +57,9 @@ void io_ports_switch(const struct task *next)
 static void io_ports_update_current(void)
 {
 	preempt_disable();
-	current->arch.has_ports = in_force(&current->arch) != NULL;
+	current->arch.rare &= (u8)~ARCH_RARE_PORTS;
+	if (in_force(&current->arch))
+		current->arch.rare |= ARCH_RARE_PORTS;
 	io_ports_switch(current);
 	preempt_enable();
 }
@@ -66,13 +68,13 @@ void io_ports_fork(struct task *child)
 {
 	const struct arch_task *a = &current->arch;
 
-	if (!a->has_ports)
+	if (!(a->rare & ARCH_RARE_PORTS))
 		return;
 	if (a->io_bitmap)
 		ref_get(&a->io_bitmap->ref);
 	child->arch.io_bitmap = a->io_bitmap;
 	child->arch.iopl = a->iopl;
-	child->arch.has_ports = true;
+	child->arch.rare |= ARCH_RARE_PORTS;
 }
 
 void io_ports_free(struct task *t)

@@ -41,5 +41,8 @@ void arch_exec_start(struct regs *regs, u64 ip, u64 sp);
 
 /* arch_prctl(2)'s ARCH_SET_FS etc. for the current task. 0, -EPERM, -EINVAL or -EFAULT. */
 long arch_prctl(int code, u64 addr);
+/* PR_SET_TSC for the current task: reading the time-stamp counter works, or is a fault. */
+void arch_tsc_allow(bool allow);
+bool arch_tsc_allowed(void);
 /* Puts the current task's thread pointers and selectors into task->arch, as a switch would. */
 void arch_segments_save(void);

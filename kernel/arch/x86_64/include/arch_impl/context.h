@@ -5,6 +5,9 @@
 
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
 
+#define ARCH_RARE_PORTS  1 /* some port is open to it: io_bitmap or iopl 3 */
+#define ARCH_RARE_NO_TSC 2 /* RDTSC faults: PR_SET_TSC */
+
 struct xsave_area;
 struct debug_regs;
 
@@ -14,7 +17,7 @@ struct arch_task {
 	u16 fs_sel, gs_sel, ds_sel, es_sel;
 	u32 trap_nr;             /* last fault, as signal frames show it */
 	u64 error_code, cr2;
-	bool has_ports;          /* some port is open to it: io_bitmap or iopl 3 */
+	u8 rare;                 /* ARCH_RARE_*: what a switch has to see to, 0 for nearly everybody; own */
 	bool watched;            /* has debug registers */
 	bool stepping;           /* its tracer steps it; own, or the tracer of a stopped one */
 	bool forced_tf;          /* same: TF is the tracer's, not the program's */
