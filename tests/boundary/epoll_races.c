@@ -154,17 +154,17 @@ static void run_takers(u32 how, int n)
 	CHECK_EQ(taken, n);
 }
 
-TEST(edges_are_not_lost)
+TEST_LIMIT(edges_are_not_lost, 600)
 {
 	run_takers(EPOLLET, SCALE(2000, 100000));
 }
 
-TEST(levels_are_not_lost)
+TEST_LIMIT(levels_are_not_lost, 600)
 {
 	run_takers(0, SCALE(1000, 50000));
 }
 
-TEST(exclusive_wakeups_are_not_lost)
+TEST_LIMIT(exclusive_wakeups_are_not_lost, 600)
 {
 	run_takers(EPOLLET | EPOLLEXCLUSIVE, SCALE(2000, 100000));
 }
@@ -194,7 +194,7 @@ static void *interrupted(void *arg)
 	return NULL;
 }
 
-TEST_LIMIT(interrupted_waiters_lose_nothing, 60)
+TEST_LIMIT(interrupted_waiters_lose_nothing, 600)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
 	struct sigaction act = { .sa_handler = on_signal };
