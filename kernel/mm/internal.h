@@ -55,8 +55,6 @@ void mapping_protect_range(struct mapping *m, u64 first, u64 last);
 u64 writeback_dirty_pages(void);
 /* Memory is short: dirty pages should become clean soon. */
 void writeback_hurry(void);
-/* Memory is short: a short sleep, if there are pages that the writer is making clean. False: not. */
-bool writeback_wait(void);
 void mm_init(void);
 
 /* ---- reclaim.c ---- */

@@ -10,6 +10,7 @@
 #include <lib/string.h>
 #include <sync/preempt.h>
 #include <task/task.h>
+#include <mm/page_cache.h>
 #include "internal.h"
 
 #define CPU_CACHE_PAGES 64

@@ -53,7 +53,7 @@ void writeback_hurry(void)
 
 bool writeback_wait(void)
 {
-	if (!writeback_dirty_pages() || current->flags & TASK_F_KTHREAD ||
+	if (!writeback_dirty_pages() || current->flags & (TASK_F_KTHREAD | TASK_F_IN_JOURNAL) ||
 	    fatal_signal_pending(current))
 		return false;
 	writeback_hurry();

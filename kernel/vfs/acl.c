@@ -225,6 +225,16 @@ int acl_setxattr(struct inode *i, const char *name, const void *value, size_t si
 	return 0;
 }
 
+int acl_load(struct inode *i, const char *name, const void *value, size_t size)
+{
+	struct posix_acl *a;
+	int err = acl_from_value(value, size, &a);
+
+	if (!err)
+		acl_replace(is_default(name) ? &i->default_acl : &i->acl, a);
+	return err;
+}
+
 static ssize_t list_one(const struct posix_acl *a, const char *name, char *list, size_t size,
 			size_t used)
 {

@@ -121,6 +121,12 @@ static ssize_t write_piece(struct inode *inode, struct io_iter *from, loff_t pos
 	do {
 		if (io_fault_in(from, n, false))
 			return -EFAULT;
+		if (inode->mapping.ops->before_change) {
+			err = inode->mapping.ops->before_change(&inode->mapping,
+								start >> PAGE_SHIFT);
+			if (err)
+				return err;
+		}
 		err = page_cache_get_write(&inode->mapping, start >> PAGE_SHIFT, n == PAGE_SIZE,
 					   start >= inode->size, &page, &locked);
 		if (err)
@@ -227,6 +233,12 @@ int file_fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **out)
 		return -EFAULT;
 	}
 	if (write && vma->flags & VMA_SHARED) {
+		if (inode->mapping.ops->before_change)
+			err = inode->mapping.ops->before_change(&inode->mapping, pgoff);
+		if (err) {
+			page_put(page);
+			return err;
+		}
 		page_mark_dirty(page);
 		inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
 	}

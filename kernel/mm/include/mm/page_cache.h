@@ -21,6 +21,12 @@ struct mapping_ops {
 	 */
 	int (*read_pages)(struct mapping *m, struct page **pages, u32 nr);
 	/*
+	 * A page at index is going to be changed: makes sure that the store will have room for it.
+	 * Called without the page's lock, before the page is marked; may be called for pages that are
+	 * dirty. 0, -ENOSPC, -EIO. May sleep. NULL: there is nothing to see to.
+	 */
+	int (*before_change)(struct mapping *m, u64 index);
+	/*
 	 * Writes nr consecutive pages, locked and marked clean, to the store; what lies behind the end
 	 * of the file is not written. At most max_io of them. The caller unlocks. May sleep. 0 or
 	 * -errno. NULL: nothing is ever written.
@@ -112,6 +118,12 @@ static inline bool mapping_unclean(const struct mapping *m)
 }
 /* For a writer, after each page: lets the store catch up when too much waits for it. */
 void mapping_balance(struct mapping *m);
+/*
+ * For a writer who finds the store full while pages wait to be written (some of files that are gone):
+ * wakes the background writer and naps. False: nothing waits, or the caller must not. No lock that
+ * write_pages takes.
+ */
+bool writeback_wait(void);
 /* Writes all dirty files of a super block (NULL: of all). The first error. */
 struct super_block;
 int writeback_super(struct super_block *sb) __must_check;

@@ -142,6 +142,7 @@ struct task {
 #define TASK_F_COUNTED   BIT(9)  /* sighand: its times are in the process's sums */
 #define TASK_F_FUTEX_DEAD BIT(10) /* owns no futex any more, and will not again */
 #define TASK_F_NPROC     BIT(11) /* took a user id that had too many tasks: execve looks again */
+#define TASK_F_IN_JOURNAL BIT(12) /* others wait for it to end its part of a transaction */
 
 /* process->exit_state */
 enum { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_REAPED };

@@ -16,6 +16,9 @@ ssize_t acl_getxattr(const struct inode *i, const char *name, void *value, size_
  * exclusively.
  */
 int acl_setxattr(struct inode *i, const char *name, const void *value, size_t size) __must_check;
+/* The same for what the file system finds on its disk: no permission, the mode stays. Nobody else
+ * knows the inode yet. */
+int acl_load(struct inode *i, const char *name, const void *value, size_t size) __must_check;
 /* Appends the names of the lists that exist: bytes, or -ERANGE. size 0: counts alone. */
 ssize_t acl_listxattr(const struct inode *i, char *list, size_t size);
 /* Memory that the lists of an inode take. */
