@@ -74,6 +74,22 @@ test-busybox:
 test-tools: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/apps/tools
 
+# Power cuts: POWERCUT_POINTS crash images of one recorded run.
+POWERCUT_POINTS ?= 1000
+POWERCUT_OUT := $(TEST_OUT)/powercut
+
+$(POWERCUT_OUT)/spool $(TEST_OUT)/mutated/walk: $(TEST_OUT)/%: tests/%.c $(TEST_UAPI)/.ready
+	@mkdir -p $(@D) $(TEST_OUT)/deps
+	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -o $@ $<
+$(POWERCUT_OUT)/replay: tests/powercut/replay.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
+tests: $(POWERCUT_OUT)/spool $(POWERCUT_OUT)/replay $(TEST_OUT)/mutated/walk
+
+.PHONY: powercut
+powercut: tests $(B)/gatehouse $(B)/init $(KERNEL)
+	tests/powercut/run -n $(POWERCUT_POINTS) -o 1000
+
 # busybox's own suite; the second is its `bc`, minutes of computing.
 test-busybox-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/suites/busybox

@@ -313,6 +313,16 @@ static int fault_file(struct mm *mm, struct vma *v, u64 addr, struct pte *ptep, 
 	return fault_file_map(mm, v, addr, ptep, p, write);
 }
 
+/* The file behind a shared mapping may have to prepare for the first write. */
+static int fault_first_write(struct mm *mm, struct vma *v, u64 addr, struct pte *ptep)
+{
+	int err = 0;
+
+	if (v->flags & VMA_SHARED && v->ops && v->ops->first_write)
+		err = v->ops->first_write(v, vma_pgoff_of(v, addr));
+	return err ? err : fault_write_protected(mm, v, addr, ptep);
+}
+
 int fault_page(struct mm *mm, struct vma *v, u64 addr, unsigned int access)
 {
 	bool write = access & FAULT_WRITE;
@@ -330,7 +340,7 @@ int fault_page(struct mm *mm, struct vma *v, u64 addr, unsigned int access)
 			err = v->ops && v->ops->fault ? fault_file(mm, v, addr, ptep, write)
 						      : fault_anon(mm, v, ptep, write);
 		else if (write && !pte_writable(e))
-			err = fault_write_protected(mm, v, addr, ptep);
+			err = fault_first_write(mm, v, addr, ptep);
 		else
 			err = 0;
 	} while (unlikely(err == -EAGAIN));

@@ -248,7 +248,17 @@ int file_fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **out)
 	return 0;
 }
 
-static const struct vma_ops cached_vma_ops = {.fault = file_fault_cached};
+static int first_write_cached(struct vma *vma, u64 pgoff)
+{
+	struct mapping *m = &vma->file->inode->mapping;
+
+	return m->ops->before_change ? m->ops->before_change(m, pgoff) : 0;
+}
+
+static const struct vma_ops cached_vma_ops = {
+	.fault = file_fault_cached,
+	.first_write = first_write_cached,
+};
 
 int file_mmap_cached(struct file *f, struct vma *vma)
 {

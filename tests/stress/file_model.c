@@ -243,7 +243,7 @@ static void worker(int number, int steps)
 /* A file of 24 MiB (on a share: more than a machine of 64 MiB likes to keep), page by page its number. */
 static void stream(int number)
 {
-	u32 pages = getenv("TEST_SHARE") ? 6144 : 512, page[1024];
+	u32 pages = getenv("TEST_SHARE") || getenv("TEST_EXT4") ? 6144 : 512, page[1024];
 	char name[16];
 	int fd;
 

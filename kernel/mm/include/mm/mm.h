@@ -22,6 +22,8 @@ struct vma_ops {
 	 * -EFAULT (SIGBUS), or -EIO.
 	 */
 	int (*fault)(struct vma *vma, u64 pgoff, bool write, struct page **page);
+	/* A page of a shared area that is mapped already is about to be written; may be NULL. As fault. */
+	int (*first_write)(struct vma *vma, u64 pgoff);
 	void (*open)(struct vma *vma);   /* area copied by fork or split; may be NULL */
 	void (*close)(struct vma *vma);
 	const char *(*name)(struct vma *vma); /* for /proc/pid/maps when there is no file */

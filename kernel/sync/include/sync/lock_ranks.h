@@ -34,6 +34,11 @@ enum lock_rank {
 	LOCK_RANK_MAPPING_WRITE, /* page cache: one writer to the store per file */
 	LOCK_RANK_MAPPING_MMAP,  /* page cache: list of areas that map the file */
 	LOCK_RANK_PAGE,          /* the lock bit of a page-cache page */
+	LOCK_RANK_FS_CHECKPOINT, /* ext4: one checkpoint of a journal at a time; waits for commits */
+	LOCK_RANK_FS_MAP,        /* ext4: which blocks a file has */
+	LOCK_RANK_FS_GROUP,      /* ext4: bitmaps and counts of a group of blocks */
+	LOCK_RANK_FS_ORPHAN,     /* ext4: the list of orphans */
+	LOCK_RANK_FS_BUFFER,     /* ext4: a metadata block that is being read */
 	LOCK_RANK_VMALLOC_MUTEX,
 	LOCK_RANK_FS_REGISTRY,   /* file-system types, device numbers */
 	LOCK_RANK_SYSFS,         /* the tree of sysfs; attributes are shown under it */
@@ -53,7 +58,10 @@ enum lock_rank {
 	LOCK_RANK_DENTRY_HASH,   /* dcache: hash buckets */
 	LOCK_RANK_DENTRY_LRU,    /* dcache: unused dentries */
 	LOCK_RANK_SB_LISTS,
+	LOCK_RANK_FS_INODE,      /* ext4: the inode's place on the disk, what it remembers */
 	LOCK_RANK_INODE_SPIN,
+	LOCK_RANK_FS_JOURNAL,    /* ext4: transactions */
+	LOCK_RANK_FS_CACHE,      /* ext4: metadata blocks, groups by free space */
 	LOCK_RANK_NOTIFY,        /* the list of all watches */
 	LOCK_RANK_NOTIFY_QUEUE,  /* inotify: its queue and its watches */
 	LOCK_RANK_FLOCK_LIST,    /* all inodes that have locks */

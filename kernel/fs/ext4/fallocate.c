@@ -1,0 +1,190 @@
+/*
+ * fallocate(2): unwritten runs for holes, and holes (or zeroes) for data.
+ *
+ * A hole is punched under mapping.write_lock: the parts of pages at its edges are zeroed in the
+ * cache, the pages between leave it, their promises and blocks are freed, and pages that a fault
+ * has read meanwhile leave it again. Reads of pages hold map_lock, so none is under way when a block
+ * is freed.
+ */
+#include <lib/string.h>
+#include <linux/falloc.h>
+#include <mm/mm.h>
+#include "internal.h"
+
+/* ---- Holes ---- */
+
+/* Zeroes bytes [from, to) of one page, if the file has anything there. */
+static int zero_part(struct inode *i, u64 from, u64 to)
+{
+	struct mapping *m = &i->mapping;
+	u64 index = from >> PAGE_SHIFT;
+	struct page *p;
+	int err;
+
+	if (from >= to || from >= i->size)
+		return 0;
+	err = m->ops->before_change(m, index);
+	if (!err)
+		err = page_cache_get(m, index, &p);
+	if (err)
+		return err;
+	page_lock(p);
+	if (p->mapping == m)
+		memset((char *)page_address(p) + (from & ~PAGE_MASK), 0, to - from);
+	page_unlock(p);
+	page_mark_dirty(p);
+	page_put(p);
+	return 0;
+}
+
+static void drop_pages(struct inode *i, u64 first, u64 last)
+{
+	mapping_unmap_range(&i->mapping, first, last, false);
+	page_cache_truncate(&i->mapping, first, last);
+	mapping_unmap_range(&i->mapping, first, last, false);
+}
+
+/* Whole pages [first, last]. */
+static int free_pages_of(struct inode *i, u64 first, u64 last)
+{
+	u32 bits = PAGE_SHIFT - ext4_fs(i->sb)->g.block_bits;
+	int err;
+
+	drop_pages(i, first, last);
+	ext4_promises_drop(i, first, last);
+	err = ext4_unmap_all(i, (u32)(first << bits),
+			     (u32)MIN(((last + 1) << bits) - 1, (u64)U32_MAX - 1));
+	drop_pages(i, first, last);
+	return err;
+}
+
+/* write_lock held. */
+static int punch(struct inode *i, u64 start, u64 end)
+{
+	u64 first = ALIGN_UP(start, PAGE_SIZE), last = ALIGN_DOWN(end, PAGE_SIZE);
+	int err;
+
+	if (first > last)
+		return zero_part(i, start, end);
+	err = zero_part(i, start, first);
+	if (!err)
+		err = zero_part(i, last, end);
+	return err || first == last ? err
+				    : free_pages_of(i, first >> PAGE_SHIFT, (last >> PAGE_SHIFT) - 1);
+}
+
+/* ---- Allocation ---- */
+
+/* Unwritten blocks for (a part of) the hole m. */
+static int fill_hole(struct inode *i, struct ext4_map *m)
+{
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	u32 nr = MIN(m->len, EXT_LEN_MAX_UNWRITTEN);
+	struct ext4_handle h;
+	int err = ext4_promise(fs, nr);
+
+	while (err == -ENOSPC && nr > 1) {
+		nr /= 2;
+		err = ext4_promise(fs, nr);
+	}
+	if (err)
+		return err;
+	m->len = nr;
+	err = ext4_blocks_take(fs, ext4_goal(i, m->lblk), &m->len, &m->pblk);
+	ext4_promise_end(fs, nr);
+	if (err)
+		return err;
+	m->unwritten = true;
+	err = ext4_start(fs, &h, CREDITS_BLOCKS + CREDITS_MAP + CREDITS_INODE);
+	if (!err) {
+		rwsem_write_lock(&ext4_i(i)->map_lock);
+		err = ext4_blocks_use(&h, m->pblk, m->len);
+		if (!err)
+			err = ext4_map_enter(&h, i, m);
+		rwsem_write_unlock(&ext4_i(i)->map_lock);
+		if (!err)
+			err = ext4_inode_store(&h, i);
+		ext4_note_tid(&h, i, true);
+		ext4_stop(&h);
+	}
+	if (err)
+		ext4_blocks_release(fs, m->pblk, m->len);
+	return err;
+}
+
+static int fill_holes(struct inode *i, u64 start, u64 end)
+{
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	u64 lblk = start >> fs->g.block_bits, stop = (end + fs->g.block_size - 1) >> fs->g.block_bits;
+	int err = 0;
+
+	while (lblk < stop && !err) {
+		struct ext4_map m = {.lblk = (u32)lblk, .len = (u32)(stop - lblk)};
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		err = ext4_map_block(i, &m);
+		if (!err && !m.pblk)
+			err = fill_hole(i, &m);
+		lblk += m.len;
+	}
+	return err;
+}
+
+/* ---- The call ---- */
+
+static int finish(struct inode *i, u64 size, bool data_changed)
+{
+	struct ext4_handle h;
+	int err = ext4_start(ext4_fs(i->sb), &h, CREDITS_INODE);
+
+	if (err)
+		return err;
+	rwsem_write_lock(&ext4_i(i)->map_lock);
+	if (size > i->size) {
+		ext4_i(i)->disk_size = size;
+		smp_store_release(&i->size, size);
+		data_changed = true;
+	}
+	rwsem_write_unlock(&ext4_i(i)->map_lock);
+	inode_touch(i, ATTR_CTIME | (data_changed ? ATTR_MTIME : 0));
+	err = ext4_inode_store(&h, i);
+	ext4_note_tid(&h, i, true);
+	ext4_stop(&h);
+	return err;
+}
+
+static int run(struct inode *i, u32 mode, u64 start, u64 end)
+{
+	bool hole = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+	u64 size = mode & FALLOC_FL_KEEP_SIZE ? 0 : end;
+	int err = 0;
+
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
+		err = inode_size_check(i, end);
+	if (!err && hole)
+		err = punch(i, start, end);
+	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
+		err = fill_holes(i, start, end);
+	return err ? err : finish(i, size, hole);
+}
+
+long ext4_fallocate(struct file *f, int mode, loff_t off, loff_t len)
+{
+	struct inode *i = f->inode;
+	int err;
+
+	/* Moving the rest of the file (collapse, insert) is not done here; nor maps of blocks. */
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if (!ext4_uses_extents(i) && !(mode & FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	rwsem_write_lock(&i->lock);
+	err = inode_strip_privileges(f->path.dentry);
+	mutex_lock(&i->mapping.write_lock);
+	if (!err)
+		err = run(i, (u32)mode, (u64)off, (u64)off + (u64)len);
+	mutex_unlock(&i->mapping.write_lock);
+	rwsem_write_unlock(&i->lock);
+	return err;
+}

@@ -1,0 +1,532 @@
+/*
+ * Data of regular files: pages to and from the device.
+ *
+ * Allocation is delayed. A page that is changed where the file has a hole gets a promise: blocks are
+ * counted as taken (so that ENOSPC comes at the write), but which ones is decided when the page is
+ * written back, for as long a run as there are pages, and therefore contiguous.
+ *
+ * Writing back a run of pages:
+ *
+ *  1. Where the file has blocks, those; where it has holes, blocks are taken off the free ones in
+ *     memory. On the disk they are free still, and nothing points to them.
+ *  2. The data is written and the writes are waited for.
+ *  3. A handle marks the blocks in use, enters them in the file's map (unwritten runs become
+ *     written), and lets the size on the disk grow as far as the data does. The commit of that
+ *     transaction flushes the device before its commit block.
+ *
+ * So whatever is committed points to data that is on the medium: no block ever shows what it held
+ * before, and a commit never waits for data. If the machine stops before 3 is committed, the blocks
+ * are free and the file is as long as it was.
+ *
+ * Promises are kept in ext4_ino.delayed, by page: the number of blocks. memo_lock guards them.
+ * mapping.write_lock is held while pages are written, and by truncation and hole punching.
+ */
+#include <lib/string.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include "internal.h"
+
+#define MAX_IO_PAGES 256u
+
+/* ---- Promises ---- */
+
+static u32 bits_per_page(const struct ext4_fs *fs)
+{
+	return PAGE_SHIFT - fs->g.block_bits;
+}
+
+/* Blocks of the page that have no place yet. */
+static int count_holes(struct inode *i, u64 index, u32 *holes)
+{
+	u32 bits = bits_per_page(ext4_fs(i->sb)), lblk = (u32)(index << bits), end = lblk + (1u << bits);
+	int err = 0;
+
+	*holes = 0;
+	while (lblk < end && !err) {
+		struct ext4_map m = {.lblk = lblk, .len = end - lblk};
+
+		err = ext4_map_block(i, &m);
+		*holes += m.pblk ? 0 : m.len;
+		lblk += m.len;
+	}
+	return err;
+}
+
+static bool has_promise(struct ext4_ino *ei, u64 index)
+{
+	bool has;
+
+	spin_lock(&ei->memo_lock);
+	has = xa_load(&ei->delayed, index);
+	spin_unlock(&ei->memo_lock);
+	return has;
+}
+
+static int promise_enter(struct ext4_ino *ei, u64 index, u32 nr)
+{
+	int err = 0;
+
+	spin_lock(&ei->memo_lock);
+	if (xa_load(&ei->delayed, index)) {
+		err = -EEXIST;
+	} else {
+		err = xa_store(&ei->delayed, index, (void *)((u64)nr << 4), NULL);
+		ei->nr_delayed += err ? 0 : nr;
+	}
+	spin_unlock(&ei->memo_lock);
+	return err;
+}
+
+/* mapping_ops.before_change */
+static int before_change(struct mapping *m, u64 index)
+{
+	struct inode *i = m->host;
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	u32 holes;
+	int err;
+
+	if (unlikely(READ_ONCE(fs->failed)))
+		return -EIO;
+	if (has_promise(ext4_i(i), index))
+		return 0;
+	err = count_holes(i, index, &holes);
+	if (err || !holes)
+		return err;
+	err = ext4_promise(fs, holes);
+	if (err)
+		return err;
+	err = promise_enter(ext4_i(i), index, holes);
+	if (err)
+		ext4_promise_end(fs, holes);
+	return err == -EEXIST ? 0 : err;
+}
+
+/* Takes the promises of [first, last] away; how many blocks they were. */
+static u32 promises_take(struct ext4_ino *ei, u64 first, u64 last)
+{
+	u64 index = first;
+	u32 nr = 0, batch = 0;
+	void *e;
+
+	spin_lock(&ei->memo_lock);
+	while ((e = xa_find(&ei->delayed, &index, last))) {
+		nr += (u32)((u64)e >> 4);
+		ei->nr_delayed -= (u64)e >> 4;
+		xa_erase(&ei->delayed, index);
+		if (++batch % 64 == 0) {
+			spin_unlock(&ei->memo_lock);
+			spin_lock(&ei->memo_lock);
+		}
+	}
+	spin_unlock(&ei->memo_lock);
+	return nr;
+}
+
+void ext4_promises_drop(struct inode *i, u64 first, u64 last)
+{
+	ext4_promise_end(ext4_fs(i->sb), promises_take(ext4_i(i), first, last));
+}
+
+/* ---- Requests for runs of pages ---- */
+
+/* Adds a request for blocks [lblk, lblk + len) of the pages, of which the first has index `base`. */
+static int add_run(struct ext4_io *io, enum bio_op op, struct page **pages, u64 base, u32 lblk, u32 len,
+		   u64 pblk)
+{
+	u32 bits = io->fs->g.block_bits;
+	u64 pos = (u64)lblk << bits, end = pos + ((u64)len << bits);
+	u32 first = (u32)((pos >> PAGE_SHIFT) - base), nr = (u32)(((end - 1) >> PAGE_SHIFT) - base) - first + 1;
+	struct bio_vec *vecs = kmalloc_array(nr, sizeof(*vecs), GFP_KERNEL);
+	int err;
+
+	if (!vecs)
+		return -ENOMEM;
+	for (u32 n = 0; n < nr; n++) {
+		u32 offset = (u32)(pos & ~PAGE_MASK), part = (u32)MIN(PAGE_SIZE - offset, end - pos);
+
+		vecs[n] = (struct bio_vec){pages[first + n], offset, part};
+		pos += part;
+	}
+	err = ext4_io_add(io, op, 0, pblk, len, vecs, nr, &pages[first]);
+	kfree(vecs);
+	return err;
+}
+
+/* ---- Reading ---- */
+
+static void zero_blocks(const struct ext4_fs *fs, struct page **pages, u64 base, u32 lblk, u32 len)
+{
+	u64 pos = (u64)lblk << fs->g.block_bits, end = pos + ((u64)len << fs->g.block_bits);
+
+	while (pos < end) {
+		u32 offset = (u32)(pos & ~PAGE_MASK), part = (u32)MIN(PAGE_SIZE - offset, end - pos);
+
+		memset((char *)page_address(pages[(pos >> PAGE_SHIFT) - base]) + offset, 0, part);
+		pos += part;
+	}
+}
+
+static void read_ended(void *private, u32 nr, int error)
+{
+	struct page **pages = private;
+
+	for (u32 n = 0; error && n < nr; n++)
+		page_set(pages[n], PG_ERROR);
+}
+
+/* map_lock held (shared), until the data is there. */
+static int read_mapped(struct inode *i, struct page **pages, u32 nr)
+{
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	u64 base = pages[0]->index;
+	u32 bits = bits_per_page(fs), lblk = (u32)(base << bits), end = lblk + (nr << bits);
+	struct ext4_io io;
+	int err = 0, e;
+
+	ext4_io_begin(&io, fs);
+	while (lblk < end && !err) {
+		struct ext4_map m = {.lblk = lblk, .len = end - lblk};
+
+		err = ext4_map_find(i, &m);
+		if (err)
+			break;
+		if (m.pblk && !m.unwritten)
+			err = add_run(&io, BIO_READ, pages, base, lblk, m.len, m.pblk);
+		else
+			zero_blocks(fs, pages, base, lblk, m.len);
+		lblk += m.len;
+	}
+	e = ext4_io_end(&io, read_ended);
+	return err ? err : e;
+}
+
+static int read_pages(struct mapping *m, struct page **pages, u32 nr)
+{
+	struct inode *i = m->host;
+	u64 last = (u64)U32_MAX >> bits_per_page(ext4_fs(i->sb));
+	int err = 0;
+
+	if (pages[0]->index + nr > last) {
+		for (u32 n = 0; n < nr; n++)
+			memset(page_address(pages[n]), 0, PAGE_SIZE);
+	} else {
+		rwsem_read_lock(&ext4_i(i)->map_lock);
+		err = read_mapped(i, pages, nr);
+		rwsem_read_unlock(&ext4_i(i)->map_lock);
+	}
+	for (u32 n = 0; n < nr; n++) {
+		/* One bad block does not spoil the pages around it. */
+		if (!err || (err == -EIO && !page_test(pages[n], PG_ERROR)))
+			page_set(pages[n], PG_UPTODATE);
+		page_clear(pages[n], PG_ERROR);
+		page_unlock(pages[n]);
+	}
+	return err;
+}
+
+static int read_page(struct mapping *m, struct page *page)
+{
+	return read_pages(m, &page, 1);
+}
+
+/* ---- Writing ---- */
+
+enum piece_kind { PIECE_PLACED, PIECE_UNWRITTEN, PIECE_NEW };
+
+struct piece {
+	u32 lblk, len;
+	u64 pblk;
+	enum piece_kind kind;
+};
+
+struct write_run {
+	struct inode *i;
+	struct page **pages;
+	u64 base;            /* index of the first page */
+	u32 lblk, end;       /* blocks that are written */
+	u64 size_end;        /* where the data ends, in bytes */
+	struct piece *pieces;
+	u32 nr;
+};
+
+/* One piece at lblk; blocks are taken for a hole. */
+static int piece_find(struct write_run *w, u32 lblk, struct piece *p)
+{
+	struct ext4_map m = {.lblk = lblk, .len = w->end - lblk};
+	u32 nr;
+	int err = ext4_map_block(w->i, &m);
+
+	if (err)
+		return err;
+	*p = (struct piece){lblk, m.len, m.pblk, m.unwritten ? PIECE_UNWRITTEN : PIECE_PLACED};
+	if (m.pblk)
+		return 0;
+	nr = MIN(m.len, EXT_LEN_MAX_UNWRITTEN);
+	if (!ext4_uses_extents(w->i))
+		nr = MIN(nr, 128u);
+	err = ext4_blocks_take(ext4_fs(w->i->sb), ext4_goal(w->i, lblk), &nr, &p->pblk);
+	p->len = nr;
+	p->kind = PIECE_NEW;
+	if (!err) { /* what is written next goes on behind it */
+		ext4_i(w->i)->goal_lblk = lblk + nr;
+		WRITE_ONCE(ext4_i(w->i)->goal_pblk, p->pblk + nr);
+	}
+	return err;
+}
+
+static int write_pieces(struct write_run *w)
+{
+	struct ext4_io io;
+	int err = 0, e;
+
+	ext4_io_begin(&io, ext4_fs(w->i->sb));
+	for (u32 lblk = w->lblk; lblk < w->end && !err;) {
+		struct piece *p = &w->pieces[w->nr];
+
+		err = piece_find(w, lblk, p);
+		if (err)
+			break;
+		w->nr++;
+		err = add_run(&io, BIO_WRITE, w->pages, w->base, lblk, p->len, p->pblk);
+		lblk += p->len;
+	}
+	e = ext4_io_end(&io, NULL);
+	return err ? err : e;
+}
+
+static void pieces_release(struct write_run *w)
+{
+	for (u32 n = 0; n < w->nr; n++)
+		if (w->pieces[n].kind == PIECE_NEW)
+			ext4_blocks_release(ext4_fs(w->i->sb), w->pieces[n].pblk, w->pieces[n].len);
+}
+
+/* map_lock exclusively, in a handle. */
+static int piece_enter(struct ext4_handle *h, struct inode *i, struct piece *p)
+{
+	struct ext4_map m = {.lblk = p->lblk, .len = p->len, .pblk = p->pblk};
+	int err;
+
+	if (p->kind == PIECE_UNWRITTEN)
+		return ext4_map_written(h, i, p->lblk, p->len);
+	err = ext4_blocks_use(h, p->pblk, p->len);
+	if (err)
+		return err;
+	p->kind = PIECE_PLACED; /* no longer ours to release */
+	return ext4_map_enter(h, i, &m);
+}
+
+/* Data of [.., end) is on the device: the size on the disk follows. map_lock exclusively. */
+static void grow_disk_size(struct inode *i, u64 end)
+{
+	struct ext4_ino *ei = ext4_i(i);
+
+	end = MIN(end, READ_ONCE(i->size));
+	if (end > ei->disk_size)
+		ei->disk_size = end;
+}
+
+static int commit_piece(struct write_run *w, struct piece *p)
+{
+	struct inode *i = w->i;
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	u64 end = (u64)(p->lblk + p->len) << fs->g.block_bits;
+	struct ext4_handle h;
+	int err = ext4_start(fs, &h, CREDITS_BLOCKS + 2 * CREDITS_MAP + CREDITS_INODE);
+
+	if (err)
+		return err;
+	rwsem_write_lock(&ext4_i(i)->map_lock);
+	if (p->kind != PIECE_PLACED)
+		err = piece_enter(&h, i, p);
+	if (!err)
+		grow_disk_size(i, MIN(end, w->size_end));
+	rwsem_write_unlock(&ext4_i(i)->map_lock);
+	if (!err)
+		err = ext4_inode_store(&h, i);
+	ext4_note_tid(&h, i, true);
+	ext4_stop(&h);
+	return err;
+}
+
+static int commit_pieces(struct write_run *w)
+{
+	struct ext4_ino *ei = ext4_i(w->i);
+	int err = 0;
+
+	for (u32 n = 0; n < w->nr && !err; n++) {
+		struct piece *p = &w->pieces[n];
+		bool last = n + 1 == w->nr;
+
+		if (p->kind != PIECE_PLACED || (last && w->size_end > READ_ONCE(ei->disk_size)))
+			err = commit_piece(w, p);
+	}
+	return err;
+}
+
+static int write_run_pages(struct write_run *w)
+{
+	int err;
+
+	w->pieces = kmalloc_array(w->end - w->lblk, sizeof(*w->pieces), GFP_KERNEL);
+	if (!w->pieces)
+		return -ENOMEM;
+	err = write_pieces(w);
+	if (!err)
+		err = commit_pieces(w);
+	if (err)
+		pieces_release(w);
+	kfree(w->pieces);
+	return err;
+}
+
+/* What a shared mapping has written behind the end is not part of the file. */
+static void zero_behind(struct page *p, u64 size)
+{
+	u64 start = p->index << PAGE_SHIFT;
+
+	if (size > start && size < start + PAGE_SIZE)
+		memset((char *)page_address(p) + (size - start), 0, start + PAGE_SIZE - size);
+}
+
+static int write_pages(struct mapping *m, struct page **pages, u32 nr)
+{
+	struct inode *i = m->host;
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	u64 base = pages[0]->index, pos = base << PAGE_SHIFT, size = READ_ONCE(i->size);
+	struct write_run w = {.i = i, .pages = pages, .base = base};
+	int err = 0;
+
+	if (unlikely(READ_ONCE(fs->failed) || READ_ONCE(i->sb->flags) & MS_RDONLY)) {
+		err = -EROFS;
+	} else if (pos < size && (i->nlink || ref_read(&i->ref) > 1)) {
+		w.size_end = MIN(size, pos + (u64)nr * PAGE_SIZE);
+		w.lblk = (u32)(pos >> fs->g.block_bits);
+		w.end = (u32)((w.size_end + fs->g.block_size - 1) >> fs->g.block_bits);
+		zero_behind(pages[nr - 1], size);
+		err = write_run_pages(&w);
+	} /* else: behind the end, or of a file that nobody can read any more */
+	ext4_promise_end(fs, promises_take(ext4_i(i), base, base + nr - 1));
+	return err;
+}
+
+/* Times, which writes have changed in memory alone. */
+static int written(struct mapping *m)
+{
+	struct inode *i = m->host;
+	struct ext4_handle h;
+	int err;
+
+	if (!i->nlink && ref_read(&i->ref) == 1)
+		return 0;
+	err = ext4_start(ext4_fs(i->sb), &h, CREDITS_INODE);
+	if (err)
+		return err;
+	err = ext4_inode_store(&h, i);
+	ext4_stop(&h);
+	return err;
+}
+
+const struct mapping_ops ext4_data_ops = {
+	.read_page = read_page,
+	.read_pages = read_pages,
+	.before_change = before_change,
+	.write_pages = write_pages,
+	.written = written,
+	.max_io = MAX_IO_PAGES,
+};
+
+/* ---- Files ---- */
+
+/*
+ * What the file has changed is on the medium: its data by the writes above, and its transaction. When
+ * that is committed already, data that was written in place since needs a flush of its own.
+ */
+int ext4_fsync(struct file *f, bool data_only)
+{
+	struct inode *i = f->inode;
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	int err = mapping_sync(&i->mapping), e;
+
+	if (READ_ONCE(i->sb->flags) & MS_RDONLY)
+		return READ_ONCE(fs->failed) ? -EIO : err;
+	e = ext4_sync_inode(i, data_only);
+	return err ? err : e;
+}
+
+
+static loff_t seek_data(struct inode *i, u64 pos, bool want_data);
+
+loff_t ext4_llseek(struct file *f, loff_t off, int whence)
+{
+	struct inode *i = f->inode;
+	u64 max = i->sb->max_bytes;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return file_llseek_size(f, off, whence, (loff_t)max, (loff_t)READ_ONCE(i->size));
+	if (off < 0 || (u64)off >= READ_ONCE(i->size))
+		return -ENXIO;
+	off = seek_data(i, (u64)off, whence == SEEK_DATA);
+	return off < 0 ? off : file_llseek_size(f, off, SEEK_SET, (loff_t)max, 0);
+}
+
+/* Data: a written block, or a page in the cache that is dirty (a promise, or over an unwritten run). */
+static bool page_has_data(struct inode *i, u32 lblk)
+{
+	u64 index = (u64)lblk >> bits_per_page(ext4_fs(i->sb));
+	struct page *p = page_cache_find(&i->mapping, index);
+	bool dirty = p && page_test(p, PG_DIRTY);
+
+	if (p)
+		page_put(p);
+	return dirty;
+}
+
+/* In an unwritten run or hole of len blocks: how many of them, from lblk on, are alike. */
+static u32 same_in_cache(struct inode *i, u32 lblk, u32 len, bool *data)
+{
+	u32 bits = bits_per_page(ext4_fs(i->sb)), step = 1u << bits, n;
+
+	*data = page_has_data(i, lblk);
+	for (n = step - (lblk & (step - 1)); n < len; n += step)
+		if (page_has_data(i, lblk + n) != *data)
+			break;
+	return MIN(n, len);
+}
+
+static loff_t seek_data(struct inode *i, u64 pos, bool want_data)
+{
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	u64 size = READ_ONCE(i->size), end = DIV_ROUND_UP(size, (u64)fs->g.block_size);
+	u64 lblk = pos >> fs->g.block_bits;
+	bool data;
+	int err;
+
+	while (lblk < end) {
+		struct ext4_map m = {.lblk = (u32)lblk, .len = (u32)(end - lblk)};
+
+		err = ext4_map_block(i, &m);
+		if (err)
+			return err;
+		data = m.pblk && !m.unwritten;
+		if (!data && i->mapping.nr_dirty)
+			m.len = same_in_cache(i, m.lblk, m.len, &data);
+		if (data == want_data)
+			return (loff_t)MAX(pos, lblk << fs->g.block_bits);
+		lblk += m.len;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return want_data ? -ENXIO : (loff_t)size;
+}
+
+const struct file_ops ext4_file_fops = {
+	.name = "ext4",
+	.read = file_read_cached,
+	.write = file_write_cached,
+	.llseek = ext4_llseek,
+	.mmap = file_mmap_cached,
+	.fsync = ext4_fsync,
+	.fallocate = ext4_fallocate,
+	.ioctl = ext4_ioctl,
+};
