@@ -117,8 +117,8 @@ TEST(a_foreign_tracer_comes_before_the_parent)
 	if (!tracer) {
 		TRACE_OK(PTRACE_ATTACH, pid, 0, 0);
 		CHECK_STATUS(pid, STOP(SIGSTOP));
-		CHECK_EQ(write(p[1], "a", 1), 1);
 		TRACE_OK(PTRACE_CONT, pid, 0, 0);
+		CHECK_EQ(write(p[1], "a", 1), 1); /* it is killed from here on */
 		CHECK_OK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
 		CHECK_EQ(info.si_code, CLD_KILLED);
 		CHECK_EQ(write(p[1], "b", 1), 1);
