@@ -60,11 +60,13 @@ struct vconsole {
 	struct virtio_device *dev;
 	struct spinlock control_lock; /* LOCK_RANK_DEVICE */
 	struct virtqueue *control_rx, *control_tx;
-	u32 control_sent;             /* control_lock: messages that the host has not taken yet */
+	u32 control_busy;             /* control_lock: bits of said[] that the host has not taken yet */
 	u32 control_handled;          /* control_lock: messages being handled */
 	struct vport ports[MAX_PORTS];
 	u32 nr_ports;
+	struct virtio_console_control said[CONTROL_BUFFERS];
 };
+static_assert(CONTROL_BUFFERS == 32, "control_busy has a bit for each");
 
 static struct vconsole *the_console; /* set once */
 static const struct hvc_receiver *hvc;
@@ -76,36 +78,33 @@ static struct virtio_buf buf_of(const void *p, size_t len)
 
 /* ---- control messages ---- */
 
-/* control_lock held: frees the messages that the host has taken. */
+/* control_lock held: takes back the messages that the host has taken. */
 static void control_reap(struct vconsole *c)
 {
-	void *done;
+	const struct virtio_console_control *done;
 	u32 written;
 
-	while ((done = virtqueue_get(c->control_tx, &written))) {
-		kfree(done);
-		c->control_sent--;
-	}
+	while ((done = virtqueue_get(c->control_tx, &written)))
+		c->control_busy &= ~(1u << (done - c->said));
 }
 
+/* Any context: the interrupt answers what the host says, so nothing is allocated here. */
 static void control_send(struct vconsole *c, u32 id, u16 event, u16 value)
 {
-	struct virtio_console_control *m = kmalloc(sizeof(*m), GFP_ATOMIC);
+	u64 flags = spin_lock_irqsave(&c->control_lock);
+	struct virtio_console_control *m;
 	struct virtio_buf b;
-	u64 flags;
 
-	if (!m)
-		return;
-	*m = (struct virtio_console_control){.id = id, .event = event, .value = value};
-	b = buf_of(m, sizeof(*m));
-	flags = spin_lock_irqsave(&c->control_lock);
-	if (virtqueue_add(c->control_tx, &b, 1, 0, m)) {
-		kfree(m);
-	} else {
-		c->control_sent++;
-		virtqueue_kick(c->control_tx);
-	}
 	control_reap(c);
+	if (~c->control_busy) {
+		m = &c->said[__builtin_ctz(~c->control_busy)];
+		*m = (struct virtio_console_control){.id = id, .event = event, .value = value};
+		b = buf_of(m, sizeof(*m));
+		if (!virtqueue_add(c->control_tx, &b, 1, 0, m)) {
+			c->control_busy |= 1u << (m - c->said);
+			virtqueue_kick(c->control_tx);
+		}
+	}
 	spin_unlock_irqrestore(&c->control_lock, flags);
 }
 
@@ -119,7 +118,7 @@ static bool control_settled(struct vconsole *c)
 	bool settled;
 
 	control_reap(c);
-	settled = !c->control_sent && !c->control_handled && !virtqueue_has_used(c->control_rx);
+	settled = !c->control_busy && !c->control_handled && !virtqueue_has_used(c->control_rx);
 	spin_unlock_irqrestore(&c->control_lock, flags);
 	return settled;
 }
