@@ -259,13 +259,15 @@ static void lost_name(struct inode *i)
 {
 	struct p9_inode *pi = p9_i(i);
 
+	mutex_lock(&i->mapping.write_lock); /* who writes the file sees both or neither */
+	if (i->nlink == 1)
+		pi->host_end = i->size;
 	inode_drop_link(i);
+	mutex_unlock(&i->mapping.write_lock);
 	p9_changed(i);
 	p9_fid_lost_name(i);
-	if (i->nlink)
-		return;
-	pi->host_end = i->size;
-	p9_inode_unhash(i);
+	if (!i->nlink)
+		p9_inode_unhash(i);
 }
 
 static void lost_dir(struct inode *dir, struct inode *i)

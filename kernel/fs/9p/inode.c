@@ -353,6 +353,19 @@ static int times_after_resize(struct dentry *d)
 }
 
 /*
+ * The pages beyond are gone already. Whoever writes the file may have taken the old size with him, and
+ * raises host_end when he is through; the next one sees the new size.
+ */
+static void host_end_lower(struct inode *i, u64 size)
+{
+	struct p9_inode *pi = p9_i(i);
+
+	mutex_lock(&i->mapping.write_lock);
+	pi->host_end = MIN(pi->host_end, size);
+	mutex_unlock(&i->mapping.write_lock);
+}
+
+/*
  * A file gets shorter here before it does on the host: pages beyond the end leave the cache first,
  * and writes of theirs are over then. One without a name is out of the host's reach and changes here
  * alone; host_end remembers how much of the host's file is still its data.
@@ -366,8 +379,10 @@ int p9_setattr_op(struct dentry *d, struct iattr *attr)
 	int err;
 
 	if (!i->nlink) {
-		pi->host_end = shrink ? MIN(pi->host_end, attr->size) : pi->host_end;
-		return inode_setattr_simple(d, attr);
+		err = inode_setattr_simple(d, attr);
+		if (shrink)
+			host_end_lower(i, attr->size);
+		return err;
 	}
 	if (shrink)
 		inode_truncate(i, attr->size);

@@ -32,7 +32,7 @@ struct p9_inode {
 	bool version_known;          /* false after changes of our own */
 	u64 checked_ns;              /* when the attributes were last fetched; torn-free */
 	u32 changes;                 /* made or written back by us; atomic: see p9_inode_refresh */
-	u64 host_end;                /* unlinked files: bytes of the host's file that are ours; inode lock */
+	u64 host_end;                /* unlinked files: bytes of the host's file that are ours; mapping.write_lock */
 	struct list_head walk_node, open_node; /* super lock */
 	struct rcu_head rcu;
 	char *link;                  /* symlink: its text; const */
