@@ -23,12 +23,12 @@ static const struct flag_option flags[] = {
 	{"noacl", offsetof(struct ext4_options, acl), false},
 };
 
+/* What is done anyway, or only advice. Options that promise what is not done are refused. */
 static const char *const accepted[] = {
-	"user_xattr", "delalloc", "nodelalloc", "auto_da_alloc", "noauto_da_alloc", "journal_checksum",
-	"nojournal_checksum", "init_itable", "noinit_itable", "inode_readahead_blks", "stripe",
+	"user_xattr", "delalloc", "nodelalloc", "noauto_da_alloc", "nojournal_checksum", "init_itable", "noinit_itable", "inode_readahead_blks", "stripe",
 	"min_batch_time", "max_batch_time", "mblk_io_submit", "nomblk_io_submit", "bsddf", "nogrpid",
 	"block_validity", "noblock_validity", "dioread_lock", "dioread_nolock", "nodiscard",
-	"max_dir_size_kb", "nombcache", "no_mbcache", "prefetch_block_bitmaps",
+	"nombcache", "no_mbcache", "prefetch_block_bitmaps",
 };
 
 static int parse_commit(struct ext4_options *o, const char *value)
