@@ -1,7 +1,9 @@
 # The kernel image. Every kernel/…/module.mk names its module, the modules that it may include, its
-# sources, and registers itself: module, uses, srcs, then $(eval $(register_module)).
+# sources, and registers itself: module, uses, srcs, then $(eval $(register_module)). Sources that
+# nobody waits for (set-up, controls, reports) are named in cold too, and compiled for size: the
+# image has a limit, and what is small leaves the caches to what is hot.
 
-KCFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -fno-pic -fno-pie -fno-common \
+KCFLAGS := -std=gnu11 -g -ffreestanding -nostdinc -fno-pic -fno-pie -fno-common \
 	-fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fno-omit-frame-pointer \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only $(if $(findstring clang,$(CC)),-mstack-alignment=8,-mpreferred-stack-boundary=3) -march=x86-64 -mtune=generic \
@@ -51,12 +53,15 @@ $(UAPI)/.made:
 
 KSRCS :=
 KMODULES :=
+KCOLD :=
 define register_module
 mdir := $$(patsubst %/module.mk,%,$$(lastword $$(MAKEFILE_LIST)))
 KSRCS += $$(addprefix $$(mdir)/,$(srcs))
 $(if $(findstring CONFIG_KTEST,$(KDEFS)),KSRCS += $$(addprefix $$(mdir)/,$(ktests)))
 KMODULES += $$(mdir)
+KCOLD += $$(patsubst %.c,$(K)/$$(mdir)/%.o,$$(cold))
 srcs :=
+cold :=
 ktests :=
 uses :=
 endef
@@ -69,14 +74,17 @@ LDS := kernel/arch/$(ARCH)/kernel.lds
 NOSAN_OBJS += lib/mem lib/string arch/x86_64/early mm/kasan lib/ubsan
 sanflags = $(if $(filter $(addprefix $(K)/kernel/,$(addsuffix .o,$(NOSAN_OBJS))),$@),,$(KASAN_FLAGS) $(UBSAN_FLAGS))
 
+KOPT := -O2
+$(KCOLD): KOPT := -Os
+
 KFLAGS_STAMP := $(K)/.flags
-$(shell mkdir -p $(K); printf '%s' '$(CC) $(KCFLAGS) $(KDEFS) $(KASAN_FLAGS) $(UBSAN_FLAGS)' >$(K)/.flags.new; \
+$(shell mkdir -p $(K); printf '%s' '$(CC) $(KCFLAGS) $(KCOLD) $(KDEFS) $(KASAN_FLAGS) $(UBSAN_FLAGS)' >$(K)/.flags.new; \
 	cmp -s $(K)/.flags.new $(KFLAGS_STAMP) || cp $(K)/.flags.new $(KFLAGS_STAMP))
 
 $(K)/%.o: %.c $(UAPI)/.made $(KFLAGS_STAMP)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(KCFLAGS) $(KDEFS) $(sanflags) $(KINCLUDES) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(KOPT) $(KCFLAGS) $(KDEFS) $(sanflags) $(KINCLUDES) -MMD -MP -c -o $@ $<
 
 $(K)/%.o: %.S $(UAPI)/.made $(KFLAGS_STAMP)
 	$(call say,AS,$<)

@@ -8,4 +8,6 @@ srcs += dcache.c dcache_lru.c dcache_move.c walk.c namei.c mount.c mount_call.c 
 	rename.c readlink.c cwd.c statfs.c chrdev.c place.c xattr.c \
 	mount_copy.c mount_pivot.c mount_propagate.c acl.c file_caps.c async.c file_owner.c lease.c init.c
 ktests := test/fd_table.c test/io_iter.c test/names.c test/pipe.c
+cold := acl.c attr_call.c file_owner.c lease.c locks_show.c mount.c mount_call.c \
+	mount_copy.c mount_pivot.c mount_propagate.c mount_show.c xattr.c sync.c statfs.c async.c
 $(eval $(register_module))

@@ -9,6 +9,8 @@ machine_srcs := pvh.S pvh_info.c early.c gdt.c cpu.c cpuinfo.c topology.c setup.
 srcs := $(gate_srcs) $(machine_srcs)
 ktests := test/paging.c test/smp.c
 NOSAN_OBJS += arch/x86_64/pvh_info
+cold := clocks.c cpuinfo.c debug_regs.c early.c ioapic.c io_ports.c kvmclock.c power.c \
+	ptrace.c pvh_info.c rtc.c setup.c smp.c topology.c backtrace.c
 $(eval $(register_module))
 
 # The vDSO is user-mode code: none of the kernel's flags, and linked on its own.
