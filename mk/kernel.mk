@@ -7,7 +7,8 @@ KCFLAGS := -std=gnu11 -g -ffreestanding -nostdinc -fno-pic -fno-pie -fno-common 
 	-fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fno-omit-frame-pointer \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only $(if $(findstring clang,$(CC)),-mstack-alignment=8,-mpreferred-stack-boundary=3) -march=x86-64 -mtune=generic \
-	-ftrivial-auto-var-init=zero \
+	-ftrivial-auto-var-init=zero -fno-jump-tables \
+	$(if $(findstring clang,$(CC)),-mretpoline-external-thunk,-mindirect-branch=thunk-extern -mindirect-branch-register) \
 	-Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow=local \
 	-Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
 ifneq ($(findstring clang,$(CC)),)
@@ -96,16 +97,17 @@ $(K)/kernel.lds: $(LDS) $(KFLAGS_STAMP)
 
 KLDFLAGS := -nostdlib -static -no-pie -Wl,-z,max-page-size=4096,-z,noexecstack,--build-id=none,--no-warn-rwx-segments -T $(K)/kernel.lds
 
-# Two links: the symbol table lies behind everything whose address it records.
-$(K)/ksyms-empty.S: tools/ksyms.awk | $(K)/.flags
-	$(Q)awk -f tools/ksyms.awk </dev/null >$@
+# Two links: the symbol table and the table of branch sites lie behind everything whose address they record.
+$(K)/ksyms-empty.S: tools/ksyms.awk tools/sites.awk | $(K)/.flags
+	$(Q)(awk -f tools/ksyms.awk; awk -v text=0 -f tools/sites.awk) </dev/null >$@
 $(K)/ksyms-empty.o $(K)/ksyms.o: $(K)/%.o: $(K)/%.S
 	$(Q)$(CC) -c -o $@ $<
 $(K)/first.elf: $(KOBJS) $(K)/ksyms-empty.o $(K)/kernel.lds
 	$(call say,LD,$@)
-	$(Q)gcc $(KLDFLAGS) -o $@ $(KOBJS) $(K)/ksyms-empty.o
-$(K)/ksyms.S: $(K)/first.elf tools/ksyms.awk
+	$(Q)gcc $(KLDFLAGS) -Wl,--strip-debug,--emit-relocs -o $@ $(KOBJS) $(K)/ksyms-empty.o
+$(K)/ksyms.S: $(K)/first.elf tools/ksyms.awk tools/sites.awk
 	$(Q)nm -n $< | awk -f tools/ksyms.awk >$@
+	$(Q)readelf -rW $< | awk -v text=$$(nm $< | sed -n 's/ T _text$$//p') -f tools/sites.awk >>$@
 $(KERNEL).debug: $(K)/first.elf $(K)/ksyms.o
 	$(call say,LD,$@)
 	$(Q)gcc $(KLDFLAGS) -o $@ $(KOBJS) $(K)/ksyms.o

@@ -4,6 +4,7 @@
  * fork holds as well when it links a thread.
  */
 #include <arch/context.h>
+#include <arch/cpu_info.h>
 #include <lib/log.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
@@ -22,9 +23,12 @@ static bool may_assign_mode(u8 mode)
 	return !current->seccomp_mode || current->seccomp_mode == mode;
 }
 
-/* The filter, if any, is in place: the gate asks from now on. siglock held. */
-static void assign_mode(struct task *t, u8 mode)
+/* The filter, if any, is in place: the gate asks from now on. spec: what the command line says of
+ * speculation under filters holds. siglock held. */
+static void assign_mode(struct task *t, u8 mode, bool spec)
 {
+	if (spec)
+		arch_speculation_seccomp(t);
 	t->seccomp_mode = mode;
 	task_set_work(t, WORK_ENTER_SECCOMP);
 }
@@ -37,7 +41,7 @@ static long set_strict(void)
 	spin_lock_irq(&p->siglock);
 	ok = may_assign_mode(SECCOMP_MODE_STRICT);
 	if (ok)
-		assign_mode(current, SECCOMP_MODE_STRICT);
+		assign_mode(current, SECCOMP_MODE_STRICT, true);
 	spin_unlock_irq(&p->siglock);
 	if (ok)
 		arch_tsc_allow(false); /* a clock is more than strict mode grants */
@@ -74,7 +78,7 @@ static s32 first_diverged_locked(struct process *p)
  * Every other thread gets the caller's leaf. Its old one stays alive, as the new leaf descends from
  * it, so a thread that reads it right now may. tasklist_lock and siglock held.
  */
-static void sync_threads_locked(struct process *p)
+static void sync_threads_locked(struct process *p, bool spec)
 {
 	struct task *t;
 
@@ -90,7 +94,7 @@ static void sync_threads_locked(struct process *p)
 		if (current->no_new_privs)
 			WRITE_ONCE(t->no_new_privs, true);
 		if (t->seccomp_mode == SECCOMP_MODE_DISABLED)
-			assign_mode(t, SECCOMP_MODE_FILTER);
+			assign_mode(t, SECCOMP_MODE_FILTER, spec);
 	}
 }
 
@@ -127,8 +131,8 @@ static long install_locked(struct seccomp_filter *f, u32 flags)
 	filter_attach(f, current->seccomp_filter);
 	smp_store_release(&current->seccomp_filter, f);
 	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
-		sync_threads_locked(p);
-	assign_mode(current, SECCOMP_MODE_FILTER);
+		sync_threads_locked(p, !(flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW));
+	assign_mode(current, SECCOMP_MODE_FILTER, !(flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW));
 	return 0;
 }
 

@@ -35,8 +35,8 @@ long sys_unimplemented(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 #pragma GCC diagnostic ignored "-Woverride-init"
 #endif
 #define ROW(nr, name) [nr] = sys_##name,
-const syscall_fn syscall_table[NR_SYSCALLS] = {
-	[0 ... NR_SYSCALLS - 1] = sys_unimplemented,
+const syscall_fn syscall_table[SYSCALL_TABLE_SIZE] = {
+	[0 ... SYSCALL_TABLE_SIZE - 1] = sys_unimplemented,
 #include <syscall/syscalls.def>
 };
 #undef ROW

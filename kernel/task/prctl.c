@@ -1,4 +1,5 @@
 /* prctl(2), as far as its subjects exist. Other options: EINVAL, as on a kernel without them. */
+#include <arch/cpu_info.h>
 #include <lib/string.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
@@ -234,6 +235,10 @@ long sys_prctl(u32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5)
 		return me->seccomp_mode;
 	case PR_SET_SECCOMP:
 		return seccomp_prctl(arg2, arg3);
+	case PR_GET_SPECULATION_CTRL:
+		return arg3 | arg4 | arg5 ? -EINVAL : arch_speculation_get(me, arg2);
+	case PR_SET_SPECULATION_CTRL:
+		return arg4 | arg5 ? -EINVAL : arch_speculation_set(arg2, arg3);
 	case PR_SET_PTRACER:
 		return yama_set_ptracer(arg2);
 	default:

@@ -19,6 +19,7 @@
 #include <x86/gate.h>
 #include <x86/gdt.h>
 #include <x86/io_ports.h>
+#include <x86/mitigations.h>
 #include <x86/msr.h>
 
 #define NR_XSTATE_COMPONENTS 19 /* that Linux 6.1 knows */
@@ -164,6 +165,8 @@ struct task *arch_switch(struct task *prev, struct task *next)
 	if (unlikely(prev->arch.rare | next->arch.rare)) {
 		io_ports_switch(next);
 		tsc_access_switch(next);
+		if ((prev->arch.rare | next->arch.rare) & ARCH_RARE_SPEC)
+			speculation_switch(prev, next);
 	}
 	if (unlikely(prev->arch.watched | next->arch.watched))
 		debug_regs_switch(next);
@@ -185,7 +188,8 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
 	struct regs *regs = task_regs(child);
 
 	child->arch = (struct arch_task){.fpu = fpu_alloc(),
-					 .rare = current->arch.rare & ARCH_RARE_NO_TSC};
+					 .speculation = current->arch.speculation,
+					 .rare = current->arch.rare & (ARCH_RARE_NO_TSC | ARCH_RARE_SPEC)};
 	if (!child->arch.fpu)
 		return -ENOMEM;
 	preempt_disable();
@@ -232,6 +236,8 @@ int arch_exec_prepare(void)
 		return -ENOMEM;
 	fpu_image_init(fpu);
 	current->arch.fpu = fpu;
+	if (mitigations.indirect_branch == CONTROL_ALWAYS) /* every program is to be kept apart */
+		current->arch.rare |= ARCH_RARE_SPEC;
 	return 0;
 }
 
@@ -239,6 +245,7 @@ void arch_exec_start(struct regs *regs, u64 ip, u64 sp)
 {
 	debug_regs_reset();
 	current->arch.forced_tf = false;
+	speculation_exec();
 	preempt_disable();
 	*regs = (struct regs){.rip = ip, .rsp = sp, .cs = USER_CS, .ss = USER_DS,
 			      .rflags = X86_FLAGS_IF, .orig_rax = (u64)-1};

@@ -47,6 +47,8 @@ void cpu_features_init(void)
 		w[CPU_87_EDX] = cpuid(0x80000007, 0).edx;
 	if (max_ext >= 0x80000008)
 		w[CPU_88_EBX] = cpuid(0x80000008, 0).ebx;
+	if (max_ext >= 0x80000021)
+		w[CPU_A1_EAX] = cpuid(0x80000021, 0).eax;
 	arch_hwcap = w[CPU_1_EDX];
 	arch_hwcap2 = cpu_has(CPU_FSGSBASE) ? 1 << 1 : 0;
 }

@@ -2,6 +2,8 @@
 #include <arch/cpu.h>
 #include <lib/format.h>
 #include <lib/string.h>
+#include <x86/alternatives.h>
+#include <x86/bugs.h>
 #include <x86/clocks.h>
 #include <x86/cpu_init.h>
 #include <x86/cpuid.h>
@@ -51,6 +53,19 @@ static void emit_flags(void (*emit)(void *, const char *), void *ctx)
 			emit(ctx, " ");
 			emit(ctx, flag_names[i].names[b]);
 		}
+	}
+}
+
+static void emit_bugs(void (*emit)(void *, const char *), void *ctx)
+{
+	if (alternative(ALT_PTI))
+		emit(ctx, " pti");
+	emit(ctx, "\nbugs\t\t:");
+	for (u32 f = 0; f < NR_FLAWS; f++) {
+		if (!cpu_flawed(f))
+			continue;
+		emit(ctx, " ");
+		emit(ctx, flaw_names[f]);
 	}
 }
 
@@ -111,8 +126,9 @@ void arch_cpuinfo(u32 cpu, void (*emit)(void *ctx, const char *text), void *ctx)
 	       cpuid(0, 0).eax);
 	emit(ctx, text);
 	emit_flags(emit, ctx);
+	emit_bugs(emit, ctx);
 	format(text, sizeof(text),
-	       "\nbugs\t\t:\nbogomips\t: %llu.%02llu\nclflush size\t: 64\ncache_alignment\t: 64\n"
+	       "\nbogomips\t: %llu.%02llu\nclflush size\t: 64\ncache_alignment\t: 64\n"
 	       "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n",
 	       khz / 500, khz / 5 % 100, sizes & 0xff, sizes >> 8 & 0xff);
 	emit(ctx, text);

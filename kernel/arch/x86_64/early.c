@@ -10,11 +10,13 @@
 #include <boot/boot_info.h>
 #include <boot/init.h>
 #include <lib/string.h>
+#include <x86/bugs.h>
 #include <x86/cpu_init.h>
 #include <x86/cpuid.h>
 #include <x86/early.h>
 #include <x86/gdt.h>
 #include <x86/image.h>
+#include <x86/mitigations.h>
 #include <x86/msr.h>
 
 #define GIB          (1ULL << 30)
@@ -175,6 +177,9 @@ __noreturn void early_start(u64 start_info)
 	boot_info.kernel_end = PADDR(image_paddr(early_tables[early_tables_used]));
 	write_cr3(image_paddr(kernel_root));
 	write_cr4(read_cr4() | CR4_PGE);
+	bugs_init();
+	mitigations_init();
+	mitigations_cpu_init();
 	gdt_cpu_init(0, ist_tops);
 	kernel_main();
 }

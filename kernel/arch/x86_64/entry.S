@@ -9,22 +9,32 @@
  * Exceptions and interrupts build the same struct regs; the ones that may hit anywhere, even
  * between SYSCALL and SWAPGS (NMI, debug, machine check, double fault), run on IST stacks and find
  * the CPU's GS base at the top of that stack instead of trusting the current one.
+ *
+ * Defences against speculation stand at the end, outside the paths: where one is chosen, an instruction
+ * of the path becomes a jump to it (x86/alternatives.h), so a CPU that needs none pays nothing. With
+ * page-table isolation SYSCALL goes to syscall_entry_pti, and user mode runs on tables that hold of
+ * the kernel only this section, .percpu.gate and the exception stacks: nothing else may be touched
+ * between a switch of CR3 and user mode.
  */
 #include <arch_impl/regs.h>
 #include <linux/errno.h>
 #include <syscall/nr.h>
+#include <x86/alternatives.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
+#include <x86/msr.h>
+#include <x86/return_stack.h>
+#include <x86/vectors.h>
 
 #define WORK_EXIT_MASK  0x0000ffff
 #define WORK_ENTER_MASK 0xffff0000
 
-/* SMAP: patched to NOPs at boot on a CPU without it. */
+/* In strings the preprocessor replaces nothing. */
+	.set SYSRET_RSP, REGS_RSP - REGS_R11
+#define NOP5 ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00"
+
 .macro CLAC
-771:	.byte 0x0f, 0x01, 0xca
-	.pushsection .smap_sites, "a"
-	.long 771b - .
-	.popsection
+	ALTERNATIVE ".byte 0x0f, 0x01, 0xca", "", ALT_NO_SMAP
 .endm
 
 .macro PUSH_REST rax=%rax /* everything below rdi, in the order of struct regs */
@@ -70,12 +80,35 @@
 	popq %rsi
 .endm
 
+/* The kernel's own tables: from here on everything is mapped. */
+.macro LOAD_KERNEL_TABLES scratch
+	movq %gs:gate_kernel_cr3(%rip), \scratch
+	movq \scratch, %cr3
+.endm
+
+/* With the kernel's tables and stack, user registers saved; clobbers rax, rcx, rdx. */
+.macro ENTRY_DEFENCES
+	ALTERNATIVE NOP5, "call entry_ibpb", ALT_ENTRY_IBPB
+	ALTERNATIVE NOP5, "call entry_ibrs", ALT_IBRS
+	ALTERNATIVE "jmp 9f", "", ALT_ENTRY_RSB
+	FILL_RETURN_STACK %ecx
+9:
+.endm
+
+/* VERW with a writable data segment empties the CPU's buffers; changes only ZF. */
+.macro CLEAR_BUFFERS
+	ALTERNATIVE "jmp 9f", "", ALT_CLEAR_BUFFERS
+	verw clear_buffers_selector(%rip)
+9:
+.endm
+
 	.section .text.gate, "ax", @progbits
 	.balign 64
 	.globl syscall_entry
 syscall_entry:
 	swapgs
 	movq %rsp, %gs:gate_user_rsp(%rip)
+.Lsyscall_stack:
 	movq %gs:gate_kernel_stack(%rip), %rsp
 	pushq $USER_DS
 	pushq %gs:gate_user_rsp(%rip)
@@ -86,18 +119,18 @@ syscall_entry:
 	pushq %rdi
 	PUSH_REST rax=$-ENOSYS
 	CLEAR_SAVED
-	movq %gs:current_task(%rip), %rbx
+	ALTERNATIVE "movq %gs:current_task(%rip), %rbx", "jmp .Lsyscall_defended", ALT_SYSCALL_ENTRY
+.Lsyscall_entered:
 	sti
 	testl $WORK_ENTER_MASK, TASK_WORK_OFFSET(%rbx)
 	jnz .Lenter_work
-	movl %eax, %eax
 .Ldispatch:
-	cmpq $NR_SYSCALLS, %rax
+	cmpl $NR_SYSCALLS, %eax
 	jae .Lsyscall_done /* regs already say -ENOSYS */
-	sbbq %r11, %r11 /* all ones below the limit: a mispredicted branch reads entry 0 */
-	andq %r11, %rax
+	andl $(SYSCALL_TABLE_SIZE - 1), %eax /* a mispredicted branch stays in the table */
 	movq %r10, %rcx
-	call *syscall_table(, %rax, 8)
+	movq syscall_table(, %rax, 8), %rax
+	call __x86_indirect_thunk_rax
 	movq %rax, REGS_RAX(%rsp)
 .Lsyscall_done:
 	cli
@@ -127,7 +160,7 @@ syscall_entry:
 	movq (REGS_RDX - REGS_R11)(%rsp), %rdx
 	movq (REGS_RSI - REGS_R11)(%rsp), %rsi
 	movq (REGS_RDI - REGS_R11)(%rsp), %rdi
-	movq (REGS_RSP - REGS_R11)(%rsp), %rsp
+	ALTERNATIVE "movq SYSRET_RSP(%rsp), %rsp", "jmp .Lsysret_defended", ALT_EXIT
 	swapgs
 	.globl syscall_sysret
 syscall_sysret:
@@ -138,7 +171,6 @@ syscall_sysret:
 	call gate_enter_work
 	cmpq $-1, %rax
 	je .Lsyscall_done
-	movl %eax, %eax
 	movq REGS_RDI(%rsp), %rdi
 	movq REGS_RSI(%rsp), %rsi
 	movq REGS_RDX(%rsp), %rdx
@@ -158,8 +190,7 @@ syscall_sysret:
 	call gate_exit_slow
 .Liret_user:
 	POP_ALL_BUT_RDI
-	popq %rdi
-	addq $8, %rsp
+	ALTERNATIVE "popq %rdi; addq $8, %rsp", "jmp .Liret_defended", ALT_EXIT
 	swapgs
 	iretq
 
@@ -184,7 +215,7 @@ kernel_first_run:
 	movq %rax, %rdi
 	call sched_finish_switch
 	movq %r12, %rdi
-	call *%rbx
+	call __x86_indirect_thunk_rbx
 	cli /* it has become a user program: regs are at the top of the stack */
 	jmp .Lexit_slow
 
@@ -220,8 +251,7 @@ trap_common:
 	CLAC
 	testb $3, REGS_CS(%rsp)
 	jz .Ltrap_kernel
-	swapgs
-	CLEAR_SAVED
+	ALTERNATIVE "swapgs; CLEAR_SAVED", "jmp .Luser_defended", ALT_TRAP_ENTRY
 .Ltrap_user:
 	movl %edi, %esi
 	movq %rsp, %rdi
@@ -233,8 +263,8 @@ trap_common:
 	jmp .Liret_user
 
 .Ltrap_kernel:
-	movl %edi, %esi
-	movq %rsp, %rdi
+	ALTERNATIVE "movl %edi, %esi; movq %rsp, %rdi", "jmp .Ltrap_kernel_fenced", ALT_FENCE_SWAPGS
+.Ltrap_kernel_entered:
 	call trap_from_kernel
 .Liret_kernel:
 	POP_ALL_BUT_RDI
@@ -248,15 +278,16 @@ irq_common:
 	cld
 	CLAC
 	testb $3, REGS_CS(%rsp)
-	jz 1f
-	swapgs
-	CLEAR_SAVED
+	jz .Lirq_kernel
+	ALTERNATIVE "swapgs; CLEAR_SAVED", "jmp .Luser_defended", ALT_TRAP_ENTRY
+.Lirq_user:
 	movl %edi, %esi
 	movq %rsp, %rdi
 	call interrupt_from_user
 	jmp .Lreturn_user
-1:	movl %edi, %esi
-	movq %rsp, %rdi
+.Lirq_kernel:
+	ALTERNATIVE "movl %edi, %esi; movq %rsp, %rdi", "jmp .Lirq_kernel_fenced", ALT_FENCE_SWAPGS
+.Lirq_kernel_entered:
 	call interrupt_from_kernel
 	jmp .Liret_kernel
 
@@ -272,26 +303,63 @@ trap_paranoid:
 	CLAC
 	testb $3, REGS_CS(%rsp)
 	jnz .Lparanoid_user
-	movl $0xc0000101, %ecx
+	movl $MSR_GS_BASE, %ecx
 	rdmsr
 	movl %eax, %r12d
 	movl %edx, %r13d
 	movl REGS_SIZE(%rsp), %eax
 	movl (REGS_SIZE + 4)(%rsp), %edx
 	wrmsr
-	movl %edi, %esi
+	ALTERNATIVE "jmp 1f", "", ALT_PTI
+	movq %cr3, %r14
+	LOAD_KERNEL_TABLES %rax
+1:	ALTERNATIVE "jmp 1f", "", ALT_IBRS
+	movl $MSR_SPEC_CTRL, %ecx
+	rdmsr
+	movl %eax, %r15d
+	call entry_ibrs
+1:	movl %edi, %esi
 	movq %rsp, %rdi
 	xorl %ebp, %ebp
 	call trap_paranoid_kernel
-	movl $0xc0000101, %ecx
+	ALTERNATIVE "jmp 1f", "", ALT_IBRS
+	movl $MSR_SPEC_CTRL, %ecx
+	movl %r15d, %eax
+	xorl %edx, %edx
+	wrmsr
+1:	ALTERNATIVE "jmp 1f", "", ALT_PTI
+	movq %r14, %cr3
+1:	movl $MSR_GS_BASE, %ecx
 	movl %r12d, %eax
 	movl %r13d, %edx
 	wrmsr
 	jmp .Liret_kernel
 
-.Lparanoid_user:
+/*
+ * Defences. The code below is reached only where an alternative has been chosen.
+ */
+	.balign 64
+.Lsyscall_defended:
+	ENTRY_DEFENCES
+	movq REGS_RDX(%rsp), %rdx
+	movq REGS_ORIG_RAX(%rsp), %rax
+	movq %gs:current_task(%rip), %rbx
+	jmp .Lsyscall_entered
+
+	.globl syscall_entry_pti
+syscall_entry_pti:
 	swapgs
-	CLEAR_SAVED
+	movq %rsp, %gs:gate_user_rsp(%rip)
+	LOAD_KERNEL_TABLES %rsp
+	jmp .Lsyscall_stack
+
+/* From user mode, the frame on the entry stack (with isolation), else already on the task's. */
+.Luser_defended:
+	swapgs
+	lfence
+	ALTERNATIVE "jmp .Luser_entered", "", ALT_PTI
+	LOAD_KERNEL_TABLES %rax
+.Lmove_frame:
 	movl %edi, %r12d
 	movq %rsp, %rsi
 	movq %gs:gate_kernel_stack(%rip), %rsp
@@ -300,7 +368,97 @@ trap_paranoid:
 	movl $(REGS_SIZE / 8), %ecx
 	rep movsq
 	movl %r12d, %edi
-	xorl %r12d, %r12d
-	jmp .Ltrap_user
+.Luser_entered:
+	ENTRY_DEFENCES
+	CLEAR_SAVED
+	cmpl $VECTOR_EXCEPTIONS, %edi
+	jb .Ltrap_user
+	jmp .Lirq_user
+
+.Lparanoid_user:
+	swapgs
+	lfence
+	ALTERNATIVE "jmp .Lmove_frame", "", ALT_PTI
+	LOAD_KERNEL_TABLES %rax
+	jmp .Lmove_frame
+
+.Ltrap_kernel_fenced:
+	lfence
+	movl %edi, %esi
+	movq %rsp, %rdi
+	jmp .Ltrap_kernel_entered
+.Lirq_kernel_fenced:
+	lfence
+	movl %edi, %esi
+	movq %rsp, %rdi
+	jmp .Lirq_kernel_entered
+
+/* The last instructions of a system call: every register is the user's, but rsp. */
+.Lsysret_defended:
+	ALTERNATIVE NOP5, "call exit_ibrs", ALT_IBRS
+	movq (REGS_RSP - REGS_R11)(%rsp), %rsp
+	ALTERNATIVE "jmp 1f", "", ALT_PTI
+	movq %rdi, %gs:gate_scratch(%rip)
+	movq %gs:gate_user_cr3(%rip), %rdi
+	movq %rdi, %cr3
+	movq %gs:gate_scratch(%rip), %rdi
+1:	CLEAR_BUFFERS
+	swapgs
+	sysretq
+
+/* The same before IRET: rdi and orig_rax lie below the frame, which moves to the entry stack. */
+.Liret_defended:
+	ALTERNATIVE NOP5, "call exit_ibrs", ALT_IBRS
+	ALTERNATIVE "jmp 1f", "", ALT_PTI
+	movq %rsp, %rdi
+	movq %gs:(cpu_tss + TSS_RSP0)(%rip), %rsp
+	pushq 48(%rdi)
+	pushq 40(%rdi)
+	pushq 32(%rdi)
+	pushq 24(%rdi)
+	pushq 16(%rdi)
+	pushq (%rdi)
+	movq %gs:gate_user_cr3(%rip), %rdi
+	movq %rdi, %cr3
+	popq %rdi
+	jmp 2f
+1:	popq %rdi
+	addq $8, %rsp
+2:	CLEAR_BUFFERS
+	swapgs
+	iretq
+
+/* Clobber eax, ecx and edx. */
+entry_ibpb:
+	movl $MSR_PRED_CMD, %ecx
+	movl $PRED_CMD_IBPB, %eax
+	xorl %edx, %edx
+	wrmsr
+	ret
+entry_ibrs:
+	movl $MSR_SPEC_CTRL, %ecx
+	movl %gs:spec_ctrl_kernel(%rip), %eax
+	xorl %edx, %edx
+	wrmsr
+	ret
+/* Clobbers nothing. */
+exit_ibrs:
+	pushq %rax
+	pushq %rcx
+	pushq %rdx
+	movl $MSR_SPEC_CTRL, %ecx
+	movl %gs:spec_ctrl_user(%rip), %eax
+	xorl %edx, %edx
+	wrmsr
+	popq %rdx
+	popq %rcx
+	popq %rax
+	ret
+
+	.balign 2
+clear_buffers_selector:
+	.word KERNEL_DS
+	.globl gate_end
+gate_end:
 
 	.section .note.GNU-stack, "", @progbits

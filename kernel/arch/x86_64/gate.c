@@ -8,6 +8,7 @@
 #include <signal/signal.h>
 #include <syscall/nr.h>
 #include <task/task.h>
+#include <x86/alternatives.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
 #include <x86/msr.h>
@@ -21,8 +22,11 @@ static_assert(offsetof(struct regs, rbx) == REGS_RBX && offsetof(struct regs, r1
 	      offsetof(struct regs, rsp) == REGS_RSP && sizeof(struct regs) == REGS_SIZE,
 	      "entry.S builds struct regs");
 
-DEFINE_PER_CPU(uptr, gate_kernel_stack);
-DEFINE_PER_CPU(uptr, gate_user_rsp); /* scratch of the first instructions */
+DEFINE_PER_CPU_GATE(uptr, gate_kernel_stack);
+DEFINE_PER_CPU_GATE(u64, gate_kernel_cr3);
+DEFINE_PER_CPU_GATE(u64, gate_user_cr3);
+DEFINE_PER_CPU_GATE(uptr, gate_user_rsp); /* scratch of the first instructions */
+DEFINE_PER_CPU_GATE(uptr, gate_scratch);  /* and of the last */
 
 void gate_exit_slow(struct regs *regs);
 void gate_exit_syscall(struct regs *regs);
@@ -30,14 +34,15 @@ void gate_exit_syscall(struct regs *regs);
 void gate_set_stack(uptr top)
 {
 	this_cpu_write(gate_kernel_stack, top);
-	gdt_set_kernel_stack(top);
+	if (!alternative(ALT_PTI)) /* else the entry stack stays */
+		gdt_set_kernel_stack(top);
 }
 
 /* SYSCALL goes to syscall_entry, from 32-bit code to a stub; SYSENTER stays off (CS 0: #GP). */
 void gate_cpu_init(void)
 {
 	wrmsr(MSR_STAR, ((u64)(USER32_CS) << 48) | ((u64)KERNEL_CS << 32));
-	wrmsr(MSR_LSTAR, (uptr)syscall_entry);
+	wrmsr(MSR_LSTAR, (uptr)(alternative(ALT_PTI) ? syscall_entry_pti : syscall_entry));
 	wrmsr(MSR_CSTAR, (uptr)syscall_entry_compat);
 	wrmsr(MSR_SFMASK, GATE_SFMASK);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);

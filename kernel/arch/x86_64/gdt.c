@@ -7,8 +7,8 @@
 #include <x86/gdt.h>
 #include <x86/msr.h>
 
-DEFINE_PER_CPU(struct tss, cpu_tss) __aligned(64);
-DEFINE_PER_CPU(u64[GDT_ENTRIES], cpu_gdt) __aligned(64);
+DEFINE_PER_CPU_GATE(struct tss, cpu_tss) __aligned(64);
+DEFINE_PER_CPU_GATE(u64[GDT_ENTRIES], cpu_gdt) __aligned(64);
 
 struct table_pointer {
 	u16 limit;

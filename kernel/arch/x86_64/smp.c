@@ -24,6 +24,7 @@
 #include <x86/gdt.h>
 #include <x86/image.h>
 #include <x86/kvmclock.h>
+#include <x86/mitigations.h>
 #include <x86/msr.h>
 #include <x86/smp.h>
 #include <x86/trampoline.h>
@@ -194,6 +195,7 @@ void smp_secondary_start(u32 cpu)
 	wrmsr(MSR_GS_BASE, percpu_offset[cpu]);
 	write_cr4(read_cr4() | CR4_PGE);
 	gdt_cpu_init(cpu, ist_tops[cpu]);
+	mitigations_cpu_init();
 	traps_cpu_init();
 	fpu_cpu_init();
 	lapic_cpu_init();

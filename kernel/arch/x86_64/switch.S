@@ -3,6 +3,9 @@
  * Pushes what C expects preserved, swaps stacks, pops the other side's. Returns prev on the stack
  * that was switched to; a new task "returns" into its first function with prev in rax.
  */
+#include <x86/alternatives.h>
+#include <x86/return_stack.h>
+
 	.section .text, "ax", @progbits
 	.balign 16
 	.globl switch_stacks
@@ -15,12 +18,18 @@ switch_stacks:
 	pushq %r15
 	movq %rsp, (%rdi)
 	movq %rsi, %rsp
-	popq %r15
-	popq %r14
-	popq %r13
+	ALTERNATIVE "popq %r15; popq %r14; popq %r13", "jmp .Lfill", ALT_SWITCH_RSB
+.Lfilled:
 	popq %r12
 	popq %rbx
 	popq %rbp
 	movq %rdx, %rax
 	ret
+/* Returns of the task that runs now must not be predicted from what the other one left. */
+.Lfill:
+	FILL_RETURN_STACK %ecx
+	popq %r15
+	popq %r14
+	popq %r13
+	jmp .Lfilled
 	.section .note.GNU-stack, "", @progbits

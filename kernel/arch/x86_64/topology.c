@@ -1,4 +1,4 @@
-/* Topology and caches as CPUID tells them, and what is done about speculation. */
+/* Topology and caches as CPUID tells them. */
 #include <arch/cpu.h>
 #include <arch/cpu_info.h>
 #include <lib/bits.h>
@@ -99,35 +99,4 @@ bool arch_cpu_cache(u32 index, struct cpu_cache *c)
 		.share_shift = log2_ceil((r.eax >> 14 & 0xfff) + 1),
 	};
 	return true;
-}
-
-/* ---- speculation ---- */
-
-const char *const arch_bug_names[NR_CPU_BUGS] = {
-	[BUG_ITLB_MULTIHIT] = "itlb_multihit",
-	[BUG_L1TF] = "l1tf",
-	[BUG_MDS] = "mds",
-	[BUG_MELTDOWN] = "meltdown",
-	[BUG_MMIO_STALE_DATA] = "mmio_stale_data",
-	[BUG_RETBLEED] = "retbleed",
-	[BUG_SPEC_STORE_BYPASS] = "spec_store_bypass",
-	[BUG_SPECTRE_V1] = "spectre_v1",
-	[BUG_SPECTRE_V2] = "spectre_v2",
-	[BUG_SRBDS] = "srbds",
-	[BUG_TSX_ASYNC_ABORT] = "tsx_async_abort",
-};
-
-const char *arch_vulnerability(enum cpu_bug bug)
-{
-	switch (bug) {
-	case BUG_SPECTRE_V1: /* user ranges and indices are clamped; nothing orders swapgs */
-		return "Vulnerable: __user pointer sanitization and usercopy barriers only; no swapgs "
-		       "barriers";
-	case BUG_SPECTRE_V2:
-	case BUG_SPEC_STORE_BYPASS:
-	case BUG_RETBLEED:
-		return "Vulnerable";
-	default: /* Intel's: AMD's processors do not have them, of others we assume the worst */
-		return vendor_is_amd() ? "Not affected" : "Vulnerable";
-	}
 }

@@ -102,31 +102,13 @@ static void idt_build(void)
 	idt_built = true;
 }
 
-/*
- * SMAP sites become 3-byte NOPs on a CPU that would not know the instruction. Code has no writable
- * mapping; one CPU runs, interrupts disabled, so write protection may be off for a moment.
- */
-static void smap_patch_out(void)
-{
-	extern s32 __smap_sites_start[], __smap_sites_end[];
-	static const u8 nop3[3] = {0x0f, 0x1f, 0x00};
-
-	write_cr0(read_cr0() & ~(u64)CR0_WP);
-	for (s32 *site = __smap_sites_start; site < __smap_sites_end; site++)
-		memcpy((void *)((uptr)site + *site), nop3, sizeof(nop3));
-	write_cr0(read_cr0() | CR0_WP);
-}
-
 /* The IDT of this CPU and its SYSCALL MSRs. Works before the allocators are up. */
 void traps_cpu_init(void)
 {
 	struct table_register idtr = {sizeof(idt) - 1, (uptr)idt};
 
-	if (!idt_built) {
+	if (!idt_built)
 		idt_build();
-		if (!cpu_has(CPU_SMAP))
-			smap_patch_out();
-	}
 	__asm__ __volatile__("lidt %0" : : "m"(idtr));
 	gate_cpu_init();
 }

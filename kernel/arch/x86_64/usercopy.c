@@ -6,9 +6,10 @@
 #include <arch/mmu.h>
 #include <arch/usercopy.h>
 #include <lib/errno.h>
+#include <x86/alternatives.h>
 
-#define STAC "771: .byte 0x0f, 0x01, 0xcb\n .pushsection .smap_sites, \"a\"\n .long 771b - .\n .popsection\n"
-#define CLAC "772: .byte 0x0f, 0x01, 0xca\n .pushsection .smap_sites, \"a\"\n .long 772b - .\n .popsection\n"
+#define STAC ALTERNATIVE(".byte 0x0f, 0x01, 0xcb", "", ALT_NO_SMAP)
+#define CLAC ALTERNATIVE(".byte 0x0f, 0x01, 0xca", "", ALT_NO_SMAP)
 /* A fault at label `insn` continues at label `fixup`. */
 #define EX_TABLE(insn, fixup)                                                                      \
 	" .pushsection .ex_table, \"a\"\n .balign 4\n .long " insn " - .\n .long " fixup           \

@@ -1,10 +1,12 @@
 /* /proc/PID/stat, status and statm: proc(5) describes the fields. */
 #include <arch/cpu.h>
+#include <arch/cpu_info.h>
 #include <dev/tty.h>
 #include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/format.h>
 #include <lib/string.h>
+#include <linux/prctl.h>
 #include <linux/sched.h>
 #include <mm/mm.h>
 #include <ptrace/ptrace.h>
@@ -276,6 +278,31 @@ static void status_signals(struct text *t, const struct snapshot *s, struct proc
 		    s->ignored.bits, s->caught.bits);
 }
 
+static const char *store_bypass_text(const struct task *task)
+{
+	switch (arch_speculation_get(task, PR_SPEC_STORE_BYPASS)) {
+	case PR_SPEC_NOT_AFFECTED: return "not vulnerable";
+	case PR_SPEC_PRCTL | PR_SPEC_FORCE_DISABLE: return "thread force mitigated";
+	case PR_SPEC_PRCTL | PR_SPEC_DISABLE: return "thread mitigated";
+	case PR_SPEC_PRCTL | PR_SPEC_ENABLE: return "thread vulnerable";
+	case PR_SPEC_DISABLE: return "globally mitigated";
+	default: return "vulnerable";
+	}
+}
+
+static const char *indirect_branch_text(const struct task *task)
+{
+	switch (arch_speculation_get(task, PR_SPEC_INDIRECT_BRANCH)) {
+	case PR_SPEC_NOT_AFFECTED: return "not affected";
+	case PR_SPEC_PRCTL | PR_SPEC_FORCE_DISABLE: return "conditional force disabled";
+	case PR_SPEC_PRCTL | PR_SPEC_DISABLE: return "conditional disabled";
+	case PR_SPEC_PRCTL | PR_SPEC_ENABLE: return "conditional enabled";
+	case PR_SPEC_ENABLE: return "always enabled";
+	case PR_SPEC_DISABLE: return "always disabled";
+	default: return "unknown";
+	}
+}
+
 static void status_caps(struct text *t, struct task *task)
 {
 	const struct cred *c = task_cred_get(task);
@@ -285,6 +312,8 @@ static void status_caps(struct text *t, struct task *task)
 	text_printf(t, "CapBnd:\t%016llx\nCapAmb:\t%016llx\n", c->cap_bounding, c->cap_ambient);
 	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t%u\nSeccomp_filters:\t%u\n",
 		    task->no_new_privs, task->seccomp_mode, seccomp_count(task));
+	text_printf(t, "Speculation_Store_Bypass:\t%s\nSpeculationIndirectBranch:\t%s\n",
+		    store_bypass_text(task), indirect_branch_text(task));
 	cred_put(c);
 }
 

@@ -85,7 +85,7 @@ static const struct sys_attr cpu_attrs[] = {
 
 static int show_vulnerability(void *object, char *buf, size_t size)
 {
-	return format(buf, size, "%s\n", arch_vulnerability((enum cpu_bug)(uptr)object));
+	return arch_vulnerability((enum cpu_bug)(uptr)object, buf, size);
 }
 
 static int add_vulnerabilities(struct sys_node *cpu)

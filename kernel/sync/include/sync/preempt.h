@@ -32,11 +32,10 @@ static inline void preempt_enable_no_resched(void)
 /* Owner: sched/. Reschedules if interrupts are enabled; called with the count at 0. */
 void preempt_schedule(void);
 
+/* The call, hardly ever made, spares the caller's registers: what calls nothing else stays short. */
 static inline void preempt_enable(void)
 {
-	barrier();
-	if (unlikely(this_cpu_dec_and_test(preempt_count)))
-		preempt_schedule();
+	this_cpu_dec_call_at_zero(preempt_count, preempt_schedule);
 }
 
 static inline bool need_resched(void)

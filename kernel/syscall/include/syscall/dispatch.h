@@ -7,7 +7,7 @@
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
 /* Indexed by number, already checked against NR_SYSCALLS and clamped. No entry is NULL. */
-extern const syscall_fn syscall_table[NR_SYSCALLS];
+extern const syscall_fn syscall_table[SYSCALL_TABLE_SIZE];
 /* Names for logs and decoders; NULL where Linux has no call. */
 extern const char *const syscall_names[NR_SYSCALLS];
 

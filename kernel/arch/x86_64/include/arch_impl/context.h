@@ -7,6 +7,7 @@
 
 #define ARCH_RARE_PORTS  1 /* some port is open to it: io_bitmap or iopl 3 */
 #define ARCH_RARE_NO_TSC 2 /* RDTSC faults: PR_SET_TSC */
+#define ARCH_RARE_SPEC   4 /* wishes about speculation: arch.speculation, see speculation.c */
 
 struct xsave_area;
 struct debug_regs;
@@ -18,6 +19,7 @@ struct arch_task {
 	u32 trap_nr;             /* last fault, as signal frames show it */
 	u64 error_code, cr2;
 	u8 rare;                 /* ARCH_RARE_*: what a switch has to see to, 0 for nearly everybody; own */
+	u8 speculation;          /* what the task does not want to be speculated; own, and seccomp */
 	bool watched;            /* has debug registers */
 	bool stepping;           /* its tracer steps it; own, or the tracer of a stopped one */
 	bool forced_tf;          /* same: TF is the tracer's, not the program's */

@@ -7,6 +7,9 @@
 #include <lib/types.h>
 
 #define DEFINE_PER_CPU(type, name) __attribute__((section(".percpu"))) __typeof__(type) name
+/* Mapped in user mode, too, with page-table isolation: what the gate and the CPU itself read. */
+#define DEFINE_PER_CPU_GATE(type, name) __attribute__((section(".percpu.gate"))) __typeof__(type) name
+#define DECLARE_PER_CPU_GATE(type, name) extern __attribute__((section(".percpu.gate"))) __typeof__(type) name
 #define DECLARE_PER_CPU(type, name) extern __attribute__((section(".percpu"))) __typeof__(type) name
 
 /* Offset of each CPU's copy from the template; filled before the CPU starts. */
@@ -49,12 +52,10 @@ DECLARE_PER_CPU(uptr, this_cpu_off);
 					     : "re"((s64)(val)) : "cc");                           \
 	} while (0)
 
-#define this_cpu_dec_and_test(var)                                                                 \
-	({                                                                                         \
-		bool z_;                                                                           \
-		__asm__ __volatile__("decl %%gs:%1" : "=@ccz"(z_), "+m"(var) : : "memory");        \
-		z_;                                                                                \
-	})
+/* Calls fn at 0, through fn##_thunk, which keeps all registers; orders memory as a call does. */
+#define this_cpu_dec_call_at_zero(var, fn)                                                         \
+	__asm__ __volatile__("decl %%gs:%0\n\tjnz 1f\n\tcall " #fn "_thunk\n1:"                   \
+			     : "+m"(var) : : "memory", "cc")
 /* 32-bit flag words. */
 #define this_cpu_or(var, val) __asm__ __volatile__("orl %1, %%gs:%0" : "+m"(var) : "ri"((u32)(val)) : "cc")
 #define this_cpu_and(var, val) __asm__ __volatile__("andl %1, %%gs:%0" : "+m"(var) : "ri"((u32)(val)) : "cc")

@@ -34,7 +34,10 @@
 #include <arch/entry.h>
 #include <arch/percpu.h>
 
-DECLARE_PER_CPU(uptr, gate_kernel_stack); /* top of the current task's kernel stack */
+/* What the gate reads before and after the kernel's page tables are loaded, see .percpu.gate. */
+DECLARE_PER_CPU_GATE(uptr, gate_kernel_stack); /* top of the current task's kernel stack */
+DECLARE_PER_CPU_GATE(u64, gate_kernel_cr3);    /* of the loaded address space; with isolation only */
+DECLARE_PER_CPU_GATE(u64, gate_user_cr3);
 
 /* Points TSS.rsp0 and the gate at the stack of the task that runs next. */
 void gate_set_stack(uptr top);
@@ -46,6 +49,7 @@ bool ex_table_fixup(struct regs *regs);
 
 /* Assembly entry points. */
 void syscall_entry(void);
+void syscall_entry_pti(void);
 void syscall_entry_compat(void);
 extern char trap_stubs[];  /* 256 stubs of TRAP_STUB_SIZE bytes */
 void user_first_run(void);

@@ -44,8 +44,8 @@ struct tss {
 static_assert(offsetof(struct tss, rsp) == TSS_RSP0, "the gate reads rsp0");
 static_assert(offsetof(struct tss, bitmap) == 104, "hardware layout");
 
-DECLARE_PER_CPU(struct tss, cpu_tss);
-DECLARE_PER_CPU(u64[GDT_ENTRIES], cpu_gdt);
+DECLARE_PER_CPU_GATE(struct tss, cpu_tss);
+DECLARE_PER_CPU_GATE(u64[GDT_ENTRIES], cpu_gdt);
 
 /* The stack for entries from user mode on this CPU. */
 static inline void gdt_set_kernel_stack(uptr top)

@@ -5,6 +5,10 @@
 #define MSR_APIC_BASE      0x1b
 #define MSR_SPEC_CTRL      0x48
 #define MSR_PRED_CMD       0x49
+#define MSR_ARCH_CAPABILITIES 0x10a
+#define MSR_TSX_CTRL       0x122
+#define MSR_MCU_OPT_CTRL   0x123
+#define MSR_VIRT_SPEC_CTRL 0xc001011f
 #define MSR_SYSENTER_CS    0x174
 #define MSR_PAT            0x277
 #define MSR_TSC_DEADLINE   0x6e0
@@ -21,9 +25,18 @@
 #define MSR_TSC_AUX        0xc0000103
 #define MSR_KVM_SYSTEM_TIME 0x4b564d01
 
+#define SPEC_CTRL_IBRS      (1 << 0)
+#define SPEC_CTRL_STIBP     (1 << 1)
+#define SPEC_CTRL_SSBD      (1 << 2)
+#define SPEC_CTRL_RRSBA_DIS (1 << 6)
+#define SPEC_CTRL_BHI_DIS   (1 << 10)
+#define PRED_CMD_IBPB       (1 << 0)
+#define MCU_OPT_RNGDS_OFF   (1 << 0)
+
 #define EFER_SCE (1 << 0)
 #define EFER_LME (1 << 8)
 #define EFER_NXE (1 << 11)
+#define EFER_AUTOIBRS (1 << 21)
 
 #define CR0_PE (1 << 0)
 #define CR0_MP (1 << 1)
