@@ -39,6 +39,7 @@ static __noinline bool table_link(struct mm *mm, struct pte *slot)
 	spin_lock(&mm->page_table_lock);
 	if (pte_none(pte_get(slot))) {
 		pte_set(slot, pte_make_table(page_paddr(p)));
+		arch_table_changed(&mm->arch, slot);
 		p = NULL;
 	}
 	spin_unlock(&mm->page_table_lock);
@@ -205,6 +206,7 @@ static void free_table(struct zap *z, struct pte *slot)
 	if (!zap_has_room(z, 1))
 		zap_flush(z);
 	pte_set(slot, (struct pte){0});
+	arch_table_changed(&z->mm->arch, slot);
 	atomic64_add(&z->mm->pt_pages, -1);
 	mem_stat_add(STAT_PAGE_TABLE, -1);
 	z->pages[z->nr++] = p;

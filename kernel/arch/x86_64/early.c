@@ -20,7 +20,6 @@
 #include <x86/msr.h>
 
 #define GIB          (1ULL << 30)
-#define IST_SIZE     8192
 
 #define TABLE_BITS  (X86_PTE_P | X86_PTE_W | X86_PTE_A)
 #define DATA_BITS   (X86_PTE_P | X86_PTE_W | X86_PTE_A | X86_PTE_D | X86_PTE_G | X86_PTE_NX)
@@ -29,11 +28,11 @@
 
 struct pte kernel_root[PT_ENTRIES] __attribute__((section(".bss.page_aligned"), aligned(4096)));
 
-/* In pvh.S: a pool behind everything else of the image. */
-extern struct pte early_tables[EARLY_TABLES][PT_ENTRIES];
 static u32 early_tables_used;
 
-static u8 boot_ist[NR_IST][IST_SIZE] __aligned(16);
+static u8 boot_ist[NR_IST][BOOT_IST_SIZE] __aligned(4096);
+
+uptr boot_ist_tops[NR_IST] __ro_after_init;
 
 static u64 image_paddr(const void *p)
 {
@@ -164,10 +163,8 @@ static void percpu_boot_init(void)
 /* Called by pvh.S on the boot stack. */
 __noreturn void early_start(u64 start_info)
 {
-	uptr ist_tops[NR_IST];
-
 	for (u32 i = 0; i < NR_IST; i++)
-		ist_tops[i] = (uptr)boot_ist[i] + IST_SIZE;
+		boot_ist_tops[i] = (uptr)boot_ist[i] + BOOT_IST_SIZE;
 	percpu_boot_init();
 	pvh_read_boot_info(start_info);
 	cpu_features_init();
@@ -176,11 +173,10 @@ __noreturn void early_start(u64 start_info)
 	boot_info.kernel_start = PADDR(image_paddr(_text));
 	boot_info.kernel_end = PADDR(image_paddr(early_tables[early_tables_used]));
 	write_cr3(image_paddr(kernel_root));
-	write_cr4(read_cr4() | CR4_PGE);
 	bugs_init();
 	mitigations_init();
 	mitigations_cpu_init();
-	gdt_cpu_init(0, ist_tops);
+	gdt_cpu_init(0, boot_ist_tops);
 	kernel_main();
 }
 

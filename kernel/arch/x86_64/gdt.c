@@ -8,6 +8,8 @@
 #include <x86/msr.h>
 
 DEFINE_PER_CPU_GATE(struct tss, cpu_tss) __aligned(64);
+/* With page-table isolation entries from user mode begin here and move to the task's stack at once. */
+DEFINE_PER_CPU_GATE(u64[64], entry_stack) __aligned(16);
 DEFINE_PER_CPU_GATE(u64[GDT_ENTRIES], cpu_gdt) __aligned(64);
 
 struct table_pointer {
@@ -69,6 +71,7 @@ void gdt_cpu_init(u32 cpu, const uptr ist_tops[NR_IST])
 	}
 	tss->io_bitmap = TSS_IO_CLOSED;
 	tss->bitmap_end = 0xff;
+	tss->rsp[0] = (uptr)(*per_cpu_ptr(entry_stack, cpu) + ARRAY_SIZE(entry_stack));
 	set_tss_descriptor(gdt, (uptr)tss);
 	/* For user mode's getcpu, in two ways. */
 	gdt[CPU_NUMBER_SEL / 8] = cpu_number_descriptor(cpu);

@@ -18,6 +18,7 @@
 #include <x86/alternatives.h>
 #include <x86/bugs.h>
 #include <x86/cpuid.h>
+#include <x86/gate.h>
 #include <x86/mitigations.h>
 #include <x86/msr.h>
 
@@ -240,11 +241,17 @@ static bool fence_swapgs(void)
 	return wanted(FLAW_SPECTRE_V1) && (level == LEVEL_FULL || (!smap && cpu_flawed(FLAW_SWAPGS)));
 }
 
+static bool isolate_tables(void)
+{
+	return option_is("pti", "on") || wanted(FLAW_MELTDOWN);
+}
+
 static u32 alternatives_choose(void)
 {
 	u32 a = cpu_has(CPU_SMAP) ? 0 : BIT(ALT_NO_SMAP);
 
 	a |= fence_swapgs() ? BIT(ALT_FENCE_SWAPGS) : 0;
+	a |= isolate_tables() ? BIT(ALT_PTI) | BIT(ALT_TRAP_ENTRY) | BIT(ALT_EXIT) : 0;
 	a |= clear_buffers() ? BIT(ALT_CLEAR_BUFFERS) : 0;
 	a |= v2 == V2_IBRS ? BIT(ALT_IBRS) : 0;
 	a |= entry_ibpb() ? BIT(ALT_ENTRY_IBPB) : 0;
@@ -289,6 +296,10 @@ void mitigations_cpu_init(void)
 {
 	const struct mitigations *m = &mitigations;
 
+	/* Global entries would let user mode see where the kernel lies, and more. */
+	if (!alternative(ALT_PTI))
+		write_cr4(read_cr4() | CR4_PGE);
+	this_cpu_write(gate_kernel_cr3, read_cr3());
 	this_cpu_write(spec_ctrl_kernel, m->spec_ctrl);
 	this_cpu_write(spec_ctrl_user,
 		       alternative(ALT_IBRS) ? m->spec_ctrl & ~(u32)SPEC_CTRL_IBRS : m->spec_ctrl);

@@ -15,10 +15,13 @@
 #include <mm/mm.h>
 #include <mm/page.h>
 #include <sync/spinlock.h>
+#include <x86/alternatives.h>
 #include <x86/cpu_init.h>
+#include <x86/early.h>
 #include <x86/image.h>
 #include <x86/msr.h>
 #include <x86/paging.h>
+#include <x86/pti.h>
 
 #define KERNEL_SLOTS_MAX 32
 #define KERNEL_HALF      (PT_ENTRIES / 2)
@@ -49,16 +52,23 @@ void paging_init(void)
 			panic("more memory than the kernel half has room for");
 		kernel_slots[nr_kernel_slots++] = i;
 	}
+	pti_init();
 }
 
 int arch_mm_init(struct arch_mm *a)
 {
-	struct page *p = page_alloc(0, GFP_ZERO);
-
-	if (!p)
-		return -ENOMEM;
-	a->root = page_address(p);
 	a->tlb_gen = 0;
+	a->root = pages_alloc_virt(0, GFP_ZERO);
+	if (!a->root)
+		return -ENOMEM;
+	if (alternative(ALT_PTI)) {
+		a->user_root = pages_alloc_virt(0, GFP_ZERO);
+		if (!a->user_root) {
+			arch_mm_fini(a);
+			return -ENOMEM;
+		}
+		pti_root_init(a->user_root);
+	}
 	for (u32 i = 0; i < nr_kernel_slots; i++)
 		a->root[kernel_slots[i]] = kernel_root[kernel_slots[i]];
 	return 0;
@@ -66,9 +76,17 @@ int arch_mm_init(struct arch_mm *a)
 
 void arch_mm_fini(struct arch_mm *a)
 {
-	if (a->root)
-		page_put(page_of(a->root));
-	a->root = NULL;
+	pages_free_virt(a->root, 0);
+	pages_free_virt(a->user_root, 0);
+	a->root = a->user_root = NULL;
+}
+
+void arch_table_changed(struct arch_mm *a, const struct pte *slot)
+{
+	u64 i = (u64)(slot - a->root);
+
+	if (a->user_root && i < KERNEL_HALF)
+		pte_set(&a->user_root[i], pte_get(slot));
 }
 
 struct pte *arch_mm_root(struct arch_mm *a)
@@ -213,5 +231,9 @@ void arch_kernel_seal(void)
 	image_protect(__ro_after_init_start, __ro_after_init_end, X86_PTE_W, X86_PTE_NX);
 	/* Once freed they are ordinary memory, through the direct map's no-execute entries. */
 	image_protect(__init_text_start, __init_text_end, 0, X86_PTE_W | X86_PTE_NX | X86_PTE_D);
+	/* Last: from here on the tables of the image, these entries included, are final. */
+	image_protect((const char *)kernel_root, (const char *)kernel_root + PAGE_SIZE, X86_PTE_W, 0);
+	image_protect((const char *)early_tables,
+		      (const char *)(KERNEL_IMAGE_START + boot_info.kernel_end.v), X86_PTE_W, 0);
 	tlb_flush_kernel((uptr)_text, (uptr)_end);
 }

@@ -4,11 +4,14 @@
 #include <boot/root.h>
 #include <dev/acpi.h>
 #include <lib/compiler.h>
+#include <lib/log.h>
 #include <task/task.h>
 #include <x86/apic.h>
 #include <x86/cpu_init.h>
+#include <x86/early.h>
 #include <x86/image.h>
 #include <x86/paging.h>
+#include <x86/pti.h>
 #include <x86/smp.h>
 
 void arch_traps_init(void)
@@ -22,6 +25,8 @@ void arch_traps_init(void)
 void arch_cpus_init(void)
 {
 	paging_init();
+	if (pti_share_cpu(0, boot_ist_tops, BOOT_IST_SIZE))
+		panic("no memory for page-table isolation");
 	acpi_init();
 	apic_init();
 	lapic_cpu_init();

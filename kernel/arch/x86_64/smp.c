@@ -26,6 +26,7 @@
 #include <x86/kvmclock.h>
 #include <x86/mitigations.h>
 #include <x86/msr.h>
+#include <x86/pti.h>
 #include <x86/smp.h>
 #include <x86/trampoline.h>
 #include <x86/vectors.h>
@@ -129,6 +130,8 @@ static void prepare_cpu(u32 cpu)
 	for (u32 i = 0; i < NR_IST; i++)
 		ist_tops[cpu][i] = (uptr)pages_or_panic(PAGE_SIZE << IST_ORDER) +
 				   (PAGE_SIZE << IST_ORDER);
+	if (pti_share_cpu(cpu, ist_tops[cpu], PAGE_SIZE << IST_ORDER))
+		panic("no memory for per-CPU data");
 }
 
 void smp_prepare(void)
@@ -193,7 +196,6 @@ void arch_smp_boot(void)
 void smp_secondary_start(u32 cpu)
 {
 	wrmsr(MSR_GS_BASE, percpu_offset[cpu]);
-	write_cr4(read_cr4() | CR4_PGE);
 	gdt_cpu_init(cpu, ist_tops[cpu]);
 	mitigations_cpu_init();
 	traps_cpu_init();

@@ -23,7 +23,9 @@
 #include <lib/bits.h>
 #include <mm/mm.h>
 #include <sync/preempt.h>
+#include <x86/alternatives.h>
 #include <x86/cpu_init.h>
+#include <x86/gate.h>
 #include <x86/msr.h>
 #include <x86/paging.h>
 
@@ -66,6 +68,10 @@ void arch_mm_switch(struct mm *next)
 	WRITE_ONCE(s->lazy, false);
 	root = next ? virt_to_phys(arch_mm_root(&next->arch)).v
 		    : (uptr)kernel_root - KERNEL_IMAGE_START;
+	if (alternative(ALT_PTI)) {
+		this_cpu_write(gate_kernel_cr3, root);
+		this_cpu_write(gate_user_cr3, next ? virt_to_phys(next->arch.user_root).v : root);
+	}
 	write_cr3(root);
 	if (prev)
 		__atomic_fetch_and(&prev->cpus.bits, ~bit, __ATOMIC_RELEASE);
@@ -107,13 +113,13 @@ void arch_tlb_flush_local(void)
 	write_cr3(read_cr3());
 }
 
-/* Global entries too: only toggling CR4.PGE drops them. */
+/* Global entries too: any change of CR4.PGE drops them. */
 static void flush_all_local(void)
 {
 	u64 flags = arch_irq_save();
 	u64 cr4 = read_cr4();
 
-	write_cr4(cr4 & ~(u64)CR4_PGE);
+	write_cr4(cr4 ^ CR4_PGE);
 	write_cr4(cr4);
 	arch_irq_restore(flags);
 }

@@ -102,6 +102,11 @@ static void idt_build(void)
 	idt_built = true;
 }
 
+const void *traps_idt(void)
+{
+	return idt;
+}
+
 /* The IDT of this CPU and its SYSCALL MSRs. Works before the allocators are up. */
 void traps_cpu_init(void)
 {

@@ -31,6 +31,8 @@ struct mm;
 int arch_mm_init(struct arch_mm *a) __must_check;
 void arch_mm_fini(struct arch_mm *a);
 struct pte *arch_mm_root(struct arch_mm *a);
+/* The entry at slot, in a table of any level but 0, has been set or cleared. The same lock held, no flush yet. */
+void arch_table_changed(struct arch_mm *a, const struct pte *slot);
 /* Loads the address space on this CPU. Interrupts disabled. NULL: kernel only. */
 void arch_mm_switch(struct mm *next);
 /*

@@ -39,6 +39,7 @@ struct pte {
 
 struct arch_mm {
 	struct pte *root; /* direct-map address */
+	struct pte *user_root; /* the same for user mode, see pti.c; NULL: root serves both */
 	u64 tlb_gen;      /* atomic: bumped by each flush */
 };
 
@@ -84,7 +85,19 @@ static inline bool pte_writable(struct pte e) { return e.v & X86_PTE_W; }
 static inline bool pte_dirty(struct pte e) { return e.v & X86_PTE_D; }
 static inline bool pte_young(struct pte e) { return e.v & X86_PTE_A; }
 static inline bool pte_exec(struct pte e) { return !(e.v & X86_PTE_NX); }
-static inline struct paddr pte_paddr(struct pte e) { return PADDR(e.v & X86_PTE_ADDR); }
+
+/*
+ * An entry without X86_PTE_P has its frame number inverted: on a CPU with L1TF a speculative load
+ * through it would read whatever the cache holds of that frame, and beyond all memory there is none.
+ */
+static inline u64 x86_pte_inversion(u64 v)
+{
+	return v & X86_PTE_P ? 0 : X86_PTE_ADDR;
+}
+static inline struct paddr pte_paddr(struct pte e)
+{
+	return PADDR((e.v ^ x86_pte_inversion(e.v)) & X86_PTE_ADDR);
+}
 
 static inline u64 x86_pte_bits(unsigned int prot)
 {
@@ -102,11 +115,13 @@ static inline u64 x86_pte_bits(unsigned int prot)
 }
 static inline struct pte pte_make(struct paddr pa, unsigned int prot)
 {
-	return (struct pte){pa.v | x86_pte_bits(prot)};
+	u64 bits = x86_pte_bits(prot);
+
+	return (struct pte){(pa.v ^ x86_pte_inversion(bits)) | bits};
 }
 static inline struct pte pte_make_huge(struct paddr pa, unsigned int prot)
 {
-	return (struct pte){pa.v | x86_pte_bits(prot) | X86_PTE_PS};
+	return (struct pte){pte_make(pa, prot).v | X86_PTE_PS};
 }
 static inline struct pte pte_make_table(struct paddr pa)
 {
@@ -114,9 +129,7 @@ static inline struct pte pte_make_table(struct paddr pa)
 }
 static inline struct pte pte_with_prot(struct pte e, unsigned int prot)
 {
-	u64 keep = e.v & (X86_PTE_ADDR | X86_PTE_A | X86_PTE_D | X86_PTE_PS);
-
-	return (struct pte){keep | x86_pte_bits(prot)};
+	return (struct pte){pte_make(pte_paddr(e), prot).v | (e.v & (X86_PTE_A | X86_PTE_D | X86_PTE_PS))};
 }
 static inline struct pte pte_wrprotect(struct pte e) { return (struct pte){e.v & ~X86_PTE_W}; }
 static inline struct pte pte_clear_dirty(struct pte e) { return (struct pte){e.v & ~X86_PTE_D}; }

@@ -5,6 +5,8 @@
 
 /* IDT and system-call MSRs. The GDT is loaded. */
 void traps_cpu_init(void);
+/* The descriptor table of all CPUs: one page. */
+const void *traps_idt(void);
 /* CR4 protections and extended state. */
 void fpu_cpu_init(void);
 

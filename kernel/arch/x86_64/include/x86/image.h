@@ -3,6 +3,7 @@
 
 #include <lib/types.h>
 
+extern char gate_end[]; /* the gate, at the start of _text */
 extern char _text[], _etext[], _end[];
 extern char __init_text_start[], __init_text_end[], __init_data_start[], __init_data_end[];
 extern char __rodata_start[], __rodata_end[];
