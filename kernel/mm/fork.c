@@ -153,6 +153,7 @@ int mm_fork(struct mm *from, struct mm **out)
 	if (!c.to)
 		return -ENOMEM;
 	rwsem_write_lock(&from->mmap_lock);
+	arch_mm_fork(c.to, from);
 	err = copy_locked(&c);
 	if (c.flush)
 		arch_tlb_flush_range(from, 0, USER_TOP);

@@ -13,13 +13,13 @@
 #include <mm/user.h>
 #include <syscall/table.h>
 #include <task/task.h>
-#include <x86/canary.h>
 #include <x86/cpuid.h>
 #include <x86/debug.h>
 #include <x86/fpu.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
 #include <x86/io_ports.h>
+#include <x86/ldt.h>
 #include <x86/mitigations.h>
 #include <x86/msr.h>
 
@@ -69,7 +69,7 @@ static void user_gs_base_write(u64 v)
 
 #define segment_read(name)                                                                         \
 	({ u16 s_; __asm__ __volatile__("movw %%" #name ", %0" : "=rm"(s_)); s_; })
-/* Ring 3 can only have loaded a selector that the descriptor table allows it, so this cannot fault. */
+/* What a thread had loaded may have vanished, or come from a tracer: segment_loadable first. */
 #define segment_write(name, sel) __asm__ __volatile__("movl %0, %%" #name : : "r"((u32)(sel)))
 
 /*
@@ -112,10 +112,10 @@ static u64 selectors_of(const struct arch_task *a)
 static void segments_load(u64 loaded_selectors, const struct arch_task *next)
 {
 	if (unlikely(loaded_selectors | selectors_of(next))) {
-		segment_write(ds, next->ds_sel);
-		segment_write(es, next->es_sel);
-		segment_write(fs, next->fs_sel);
-		user_gs_selector_write(next->gs_sel);
+		segment_write(ds, segment_loadable(next->ds_sel));
+		segment_write(es, segment_loadable(next->es_sel));
+		segment_write(fs, segment_loadable(next->fs_sel));
+		user_gs_selector_write(segment_loadable(next->gs_sel));
 	}
 	fs_base_write(next->fs_base);
 	user_gs_base_write(next->gs_base);
@@ -159,6 +159,8 @@ struct task *arch_switch(struct task *prev, struct task *next)
 		fpu_save(prev->arch.fpu);
 		this_cpu_write(user_selectors, selectors_of(&prev->arch));
 	}
+	if (unlikely((prev->arch.rare | next->arch.rare) & ARCH_RARE_TLS))
+		tls_switch(next); /* before the selectors that name them */
 	if (next->arch.fpu) {
 		segments_load(this_cpu_read(user_selectors), &next->arch);
 		fpu_restore(next->arch.fpu);
@@ -171,8 +173,13 @@ struct task *arch_switch(struct task *prev, struct task *next)
 	}
 	if (unlikely(prev->arch.watched | next->arch.watched))
 		debug_regs_switch(next);
+	/*
+	 * An interrupt of user mode leaves SS null, and SYSRET on an AMD CPU does not make it usable again
+	 * for 32-bit code: the next task may leave that way.
+	 */
+	if (segment_read(ss) != KERNEL_DS)
+		segment_write(ss, KERNEL_DS);
 	this_cpu_write(current_task, next);
-	this_cpu_write(stack_canary, next->arch.canary);
 	gate_set_stack(next->kernel_stack + KERNEL_STACK_SIZE);
 	return switch_stacks(&prev->arch.sp, next->arch.sp, prev);
 }
@@ -190,9 +197,10 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
 	struct regs *regs = task_regs(child);
 
 	child->arch = (struct arch_task){.fpu = fpu_alloc(),
-					 .canary = canary_make(),
 					 .speculation = current->arch.speculation,
-					 .rare = current->arch.rare & (ARCH_RARE_NO_TSC | ARCH_RARE_SPEC)};
+					 .rare = current->arch.rare & (ARCH_RARE_NO_TSC | ARCH_RARE_SPEC |
+								       ARCH_RARE_TLS)};
+	memcpy(child->arch.tls, current->arch.tls, sizeof(child->arch.tls));
 	if (!child->arch.fpu)
 		return -ENOMEM;
 	preempt_disable();
@@ -215,7 +223,7 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
 
 int arch_task_kernel(struct task *t, void (*fn)(void *), void *arg)
 {
-	t->arch = (struct arch_task){.canary = canary_make()};
+	t->arch = (struct arch_task){0};
 	first_frame(t, kernel_first_run, (uptr)fn, (uptr)arg);
 	return 0;
 }
@@ -250,6 +258,11 @@ void arch_exec_start(struct regs *regs, u64 ip, u64 sp)
 	current->arch.forced_tf = false;
 	speculation_exec();
 	preempt_disable();
+	if (current->arch.rare & ARCH_RARE_TLS) {
+		memset(current->arch.tls, 0, sizeof(current->arch.tls));
+		tls_switch(current);
+		current->arch.rare &= (u8)~ARCH_RARE_TLS;
+	}
 	*regs = (struct regs){.rip = ip, .rsp = sp, .cs = USER_CS, .ss = USER_DS,
 			      .rflags = X86_FLAGS_IF, .orig_rax = (u64)-1};
 	segment_write(ds, 0);

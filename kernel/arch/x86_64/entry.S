@@ -182,12 +182,15 @@ syscall_sysret:
 .Lsyscall_exit_work:
 	movq %rsp, %rdi
 	call gate_exit_syscall
-	jmp .Liret_user
+	jmp .Lslow_done
 
 /* Interrupts disabled, struct regs complete on the stack: work, then IRET. */
 .Lexit_slow:
 	movq %rsp, %rdi
 	call gate_exit_slow
+.Lslow_done:
+	testq %rax, %rax
+	jnz .Lespfix
 .Liret_user:
 	POP_ALL_BUT_RDI
 	ALTERNATIVE "popq %rdi; addq $8, %rsp", "jmp .Liret_defended", ALT_EXIT
@@ -257,8 +260,13 @@ trap_common:
 	movq %rsp, %rdi
 	call trap_from_user /* interrupts off on entry and return */
 .Lreturn_user:
+	/* A selector of the LDT (bit 2) counts as work: its segment may have gone. */
 	movq %gs:current_task(%rip), %rbx
-	testl $WORK_EXIT_MASK, TASK_WORK_OFFSET(%rbx)
+	movl REGS_CS(%rsp), %eax
+	orl REGS_SS(%rsp), %eax
+	andl $4, %eax
+	orl TASK_WORK_OFFSET(%rbx), %eax
+	testl $WORK_EXIT_MASK, %eax
 	jnz .Lexit_slow
 	jmp .Liret_user
 
@@ -427,6 +435,20 @@ syscall_entry_pti:
 2:	CLEAR_BUFFERS
 	swapgs
 	iretq
+
+/* To a 16-bit stack segment: the frame has been copied to the address in rax. */
+.Lespfix:
+	movq %rax, %gs:gate_user_rsp(%rip)
+	POP_ALL_BUT_RDI
+	ALTERNATIVE NOP5, "call exit_ibrs", ALT_IBRS
+	popq %rdi
+	ALTERNATIVE "jmp 1f", "", ALT_PTI
+	movq %rdi, %gs:gate_scratch(%rip)
+	movq %gs:gate_user_cr3(%rip), %rdi
+	movq %rdi, %cr3
+	movq %gs:gate_scratch(%rip), %rdi
+1:	movq %gs:gate_user_rsp(%rip), %rsp
+	jmp 2b
 
 /* Clobber eax, ecx and edx. */
 entry_ibpb:

@@ -11,6 +11,7 @@
 #include <x86/alternatives.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
+#include <x86/ldt.h>
 #include <x86/msr.h>
 
 static_assert(offsetof(struct task, work) == TASK_WORK_OFFSET, "entry.S tests task->work");
@@ -19,7 +20,8 @@ static_assert(offsetof(struct regs, rbx) == REGS_RBX && offsetof(struct regs, r1
 	      offsetof(struct regs, orig_rax) == REGS_ORIG_RAX &&
 	      offsetof(struct regs, rip) == REGS_RIP && offsetof(struct regs, cs) == REGS_CS &&
 	      offsetof(struct regs, rflags) == REGS_RFLAGS &&
-	      offsetof(struct regs, rsp) == REGS_RSP && sizeof(struct regs) == REGS_SIZE,
+	      offsetof(struct regs, rsp) == REGS_RSP && offsetof(struct regs, ss) == REGS_SS &&
+	      sizeof(struct regs) == REGS_SIZE,
 	      "entry.S builds struct regs");
 
 DEFINE_PER_CPU_GATE(uptr, gate_kernel_stack);
@@ -28,8 +30,8 @@ DEFINE_PER_CPU_GATE(u64, gate_user_cr3);
 DEFINE_PER_CPU_GATE(uptr, gate_user_rsp); /* scratch of the first instructions */
 DEFINE_PER_CPU_GATE(uptr, gate_scratch);  /* and of the last */
 
-void gate_exit_slow(struct regs *regs);
-void gate_exit_syscall(struct regs *regs);
+uptr gate_exit_slow(struct regs *regs);
+uptr gate_exit_syscall(struct regs *regs);
 
 void gate_set_stack(uptr top)
 {
@@ -50,48 +52,52 @@ void gate_cpu_init(void)
 }
 
 /*
- * IRET must not fault in ring 0. What a program may have put into its registers (sigreturn,
- * ptrace): a 64-bit or 32-bit user code segment, the user data segment, an address that the
- * code segment can hold, and flags without I/O privilege.
+ * IRET must not fault in ring 0. What a program may have put into its registers (sigreturn, ptrace, a far
+ * jump into a segment that has gone by now): selectors and an address of its own. The answer is
+ * the one that the CPU would give.
  */
-static bool return_state_valid(struct regs *r)
+static u32 return_refused(const struct regs *r, u64 *error)
 {
 	bool canonical = (s64)(r->rip << 16) >> 16 == (s64)r->rip;
 
-	if (r->ss != USER_DS)
-		return false;
-	return (r->cs == USER_CS && canonical) || (r->cs == USER32_CS && r->rip <= U32_MAX);
+	if (likely(r->cs == USER_CS && r->ss == USER_DS && canonical))
+		return 0;
+	return iret_refusal(r, error);
 }
 
 /*
- * Leaves the kernel with work pending or with registers that may have been replaced. Interrupts
- * disabled on entry and return. Linux answers a bad return state with SIGSEGV from IRET's #GP;
- * the same signal comes from here, before the IRET.
+ * Leaves the kernel with work pending, with registers that may have been replaced, or to a segment of the
+ * LDT. Interrupts disabled on entry and return. Linux answers a bad return state with the signal of
+ * IRET's fault; the same signal comes from here, before the IRET. 0, or the address of the frame to IRET from.
  */
-void gate_exit_slow(struct regs *regs)
+uptr gate_exit_slow(struct regs *regs)
 {
-	siginfo_t info;
+	u32 vector;
+	u64 error;
 
 	for (;;) {
 		task_clear_work(current, WORK_IRET);
 		if (READ_ONCE(current->work) & WORK_EXIT_MASK)
 			gate_exit_work(regs);
-		if (likely(return_state_valid(regs)))
-			return;
+		vector = return_refused(regs, &error);
+		if (likely(!vector))
+			break;
 		arch_irq_enable();
-		siginfo_kernel(&info, SIGSEGV);
-		signal_force(SIGSEGV, &info);
+		user_trap(regs, vector, error);
 		arch_irq_disable();
 	}
+	if (likely(!(regs->ss & SELECTOR_LDT)) || (segment_rights((u16)regs->ss) & AR_B))
+		return 0;
+	return espfix_frame(regs);
 }
 
 /* The end of a system call with work pending. Interrupts disabled on entry and return. */
-void gate_exit_syscall(struct regs *regs)
+uptr gate_exit_syscall(struct regs *regs)
 {
 	if (READ_ONCE(current->work) & WORK_EXIT_SYSCALL_MASK) {
 		arch_irq_enable();
 		syscall_exit_work(regs);
 		arch_irq_disable();
 	}
-	gate_exit_slow(regs);
+	return gate_exit_slow(regs);
 }

@@ -1,6 +1,6 @@
 /*
  * Descriptor table and task-state segment of each CPU, in its per-CPU area. The layout never
- * changes after gdt_cpu_init but for the TLS slots and TSS.rsp0, which the context switch writes.
+ * changes after gdt_cpu_init but for the TLS slots, the LDT's slot and TSS.rsp0, which the context switch writes.
  */
 #include <x86/cpuid.h>
 #include <x86/gate.h>
@@ -26,13 +26,21 @@ static const u64 gdt_template[GDT_ENTRIES] = {
 	[USER_CS / 8] = 0x00affb000000ffff,
 };
 
-static void set_tss_descriptor(u64 *gdt, uptr base)
+/* Two entries: a task-state segment or a local table. */
+static void set_system_descriptor(u64 *entry, uptr base, u32 size, u64 access)
 {
-	u64 limit = sizeof(struct tss) - 1;
+	entry[0] = (u64)(size - 1) | (base & 0xffffff) << 16 | access << 40 |
+		   (u64)(base >> 24 & 0xff) << 56;
+	entry[1] = base >> 32;
+}
 
-	gdt[TSS_SEL / 8] = limit | (base & 0xffffff) << 16 | 0x89ULL << 40 |
-			   (u64)(base >> 24 & 0xff) << 56;
-	gdt[TSS_SEL / 8 + 1] = base >> 32;
+void gdt_load_ldt(const void *table, u32 size)
+{
+	u16 sel = size ? LDT_SEL : 0;
+
+	if (size)
+		set_system_descriptor(*this_cpu_ptr(cpu_gdt) + LDT_SEL / 8, (uptr)table, size, 0x82);
+	__asm__ __volatile__("lldt %w0" : : "r"(sel) : "memory");
 }
 
 /* A data segment that nothing can use but LSL: its limit is the CPU's number (node 0). */
@@ -72,10 +80,12 @@ void gdt_cpu_init(u32 cpu, const uptr ist_tops[NR_IST])
 	tss->io_bitmap = TSS_IO_CLOSED;
 	tss->bitmap_end = 0xff;
 	tss->rsp[0] = (uptr)(*per_cpu_ptr(entry_stack, cpu) + ARRAY_SIZE(entry_stack));
-	set_tss_descriptor(gdt, (uptr)tss);
+	set_system_descriptor(gdt + TSS_SEL / 8, (uptr)tss, sizeof(*tss), 0x89);
 	/* For user mode's getcpu, in two ways. */
 	gdt[CPU_NUMBER_SEL / 8] = cpu_number_descriptor(cpu);
 	if (cpu_has(CPU_RDTSCP) || cpu_has(CPU_RDPID))
 		wrmsr(MSR_TSC_AUX, cpu);
 	load_table(gdt);
+	/* After a reset LDTR is valid and names the first 64 KiB of memory: of the program's, that is. */
+	gdt_load_ldt(NULL, 0);
 }

@@ -16,6 +16,7 @@
 #include <x86/gate.h>
 #include <x86/gdt.h>
 #include <x86/io_ports.h>
+#include <x86/ldt.h>
 
 struct io_bitmap {
 	struct ref ref;
@@ -157,8 +158,8 @@ bool io_ports_skip_cli(struct regs *regs)
 {
 	u8 instruction;
 
-	if (current->arch.iopl != 3 || regs->cs != USER_CS ||
-	    user_read_bytes(&instruction, user_handle(bytes, regs->rip), 1) ||
+	if (current->arch.iopl != 3 ||
+	    user_read_bytes(&instruction, user_handle(bytes, regs_linear_ip(current->mm, regs)), 1) ||
 	    (instruction != 0xfa && instruction != 0xfb))
 		return false;
 	regs->rip++;

@@ -19,6 +19,7 @@
 #include <x86/cpu_init.h>
 #include <x86/early.h>
 #include <x86/image.h>
+#include <x86/ldt.h>
 #include <x86/msr.h>
 #include <x86/paging.h>
 #include <x86/pti.h>
@@ -37,14 +38,23 @@ static struct pte kernel_table(struct paddr pa)
 	return (struct pte){pa.v | X86_PTE_P | X86_PTE_W | X86_PTE_A};
 }
 
-void paging_init(void)
+struct pte *espfix_root __ro_after_init;
+
+/* The table below a root entry that is to be common to all address spaces. */
+static struct pte *make_slot(uptr va)
 {
-	struct pte *vmalloc_slot = &kernel_root[pt_index(KERNEL_VMALLOC_START, 3)];
 	struct page *p = page_alloc(0, GFP_ZERO);
 
 	if (!p)
 		panic("no memory for the kernel's page tables");
-	pte_set(vmalloc_slot, kernel_table(page_paddr(p)));
+	pte_set(&kernel_root[pt_index(va, 3)], kernel_table(page_paddr(p)));
+	return page_address(p);
+}
+
+void paging_init(void)
+{
+	make_slot(KERNEL_VMALLOC_START);
+	espfix_root = make_slot(ESPFIX_START);
 	for (u32 i = KERNEL_HALF; i < PT_ENTRIES; i++) {
 		if (pte_none(kernel_root[i]))
 			continue;
@@ -79,6 +89,7 @@ void arch_mm_fini(struct arch_mm *a)
 	pages_free_virt(a->root, 0);
 	pages_free_virt(a->user_root, 0);
 	a->root = a->user_root = NULL;
+	ldt_put(a->ldt);
 }
 
 void arch_table_changed(struct arch_mm *a, const struct pte *slot)

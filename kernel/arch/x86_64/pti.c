@@ -106,7 +106,9 @@ void pti_init(void)
 		return;
 	/* A table for each part of the kernel's half: roots are copied from here. */
 	for (u32 i = 0; i < HALF && !err; i++)
-		if (!pte_none(kernel_root[HALF + i]) && !shared_step(&shared_half[i]))
+		if (i == pt_index(ESPFIX_START, 3) - HALF)
+			shared_half[i] = kernel_root[HALF + i]; /* all of it */
+		else if (!pte_none(kernel_root[HALF + i]) && !shared_step(&shared_half[i]))
 			err = -ENOMEM;
 	if (!err)
 		err = share(_text, (size_t)(ALIGN_UP((uptr)gate_end, PAGE_SIZE) - (uptr)_text), 0);

@@ -2,9 +2,8 @@
  * What ptrace(2) does to x86-64 registers. The general registers lie at the top of the task's kernel
  * stack in the order of struct user_regs_struct, the segment bases and selectors in task->arch.
  *
- * Why nothing written here can hurt the kernel: selectors must have privilege level 3 and data
- * selectors must name a segment that loads (others become 0, as Linux's reload makes them); flags are
- * masked; bases are user addresses; the task leaves through gate_exit_slow, which answers a code or
+ * Why nothing written here can hurt the kernel: selectors must have privilege level 3, and
+ * a data selector that does not load becomes 0 when the task is switched to; flags are masked; bases are user addresses; the task leaves through gate_exit_slow, which answers a code or
  * stack segment or an instruction pointer that IRET would refuse with SIGSEGV.
  *
  * Single steps set TF. forced_tf tells TF of the tracer from TF that the program set itself: only the
@@ -28,6 +27,7 @@
 #include <x86/fpu.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
+#include <x86/ldt.h>
 
 /* Flags that a tracer may set: AC RF OF DF TF SF ZF AF PF CF NT. */
 #define TRACER_FLAGS 0x54dd5ULL
@@ -47,18 +47,11 @@ static bool selector_is_invalid(u16 sel)
 	return sel && (sel & 3) != 3;
 }
 
-/* Loads into ds, es, fs and gs without a fault. */
-static bool selector_loads(u16 sel)
-{
-	return (sel & ~3) == 0 || sel == USER_DS || sel == USER_CS || sel == USER32_CS ||
-	       sel == CPU_NUMBER_SEL;
-}
-
 static int data_selector_set(u16 *where, u16 sel)
 {
 	if (selector_is_invalid(sel))
 		return -EIO;
-	*where = selector_loads(sel) ? sel : 0;
+	*where = sel;
 	return 0;
 }
 
@@ -272,7 +265,16 @@ static long prctl_traced(struct task *t, u64 code, u64 addr)
 
 long arch_ptrace_request(struct task *t, u64 request, u64 addr, u64 data)
 {
-	return request == PTRACE_ARCH_PRCTL ? prctl_traced(t, data, addr) : -EIO;
+	switch (request) {
+	case PTRACE_ARCH_PRCTL:
+		return prctl_traced(t, data, addr);
+	case PTRACE_GET_THREAD_AREA:
+		return (int)addr < 0 ? -EIO : tls_get(t, (u32)addr, data);
+	case PTRACE_SET_THREAD_AREA:
+		return (int)addr < 0 ? -EIO : tls_set(t, (u32)addr, data);
+	default:
+		return -EIO;
+	}
 }
 
 u32 arch_audit_machine(void)
@@ -293,7 +295,7 @@ static bool next_sets_tf(struct task *t)
 
 	if (!mm)
 		return false;
-	n = mm_access_remote(mm, task_regs(t)->rip, insn, sizeof(insn), false, true);
+	n = mm_access_remote(mm, regs_linear_ip(mm, task_regs(t)), insn, sizeof(insn), false, true);
 	mm_put(mm);
 	for (size_t i = 0; i < n; i++) {
 		switch (insn[i]) {

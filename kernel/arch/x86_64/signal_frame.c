@@ -19,6 +19,7 @@
 #include <linux/signal.h>
 #include <x86/gate.h>
 #include <x86/gdt.h>
+#include <x86/ldt.h>
 
 #define RED_ZONE 128
 
@@ -126,7 +127,8 @@ int arch_signal_push(struct regs *regs, const struct signal_delivery *d)
 		return -EFAULT;
 	memset(&f, 0, sizeof(f));
 	f.restorer = d->action.restorer;
-	f.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (fpu_has_xsave ? UC_FP_XSTATE : 0);
+	f.uc_flags = UC_SIGCONTEXT_SS | (regs->cs == USER_CS ? UC_STRICT_RESTORE_SS : 0) |
+		     (fpu_has_xsave ? UC_FP_XSTATE : 0);
 	f.uc_stack.ss_sp = alt->sp;
 	f.uc_stack.ss_size = alt->size;
 	f.uc_stack.ss_flags = (s32)(alt->flags | (!alt->size ? SS_DISABLE : 0) |
@@ -148,7 +150,7 @@ int arch_signal_push(struct regs *regs, const struct signal_delivery *d)
 	regs->rip = d->action.handler;
 	regs->rsp = sp;
 	regs->cs = USER_CS;
-	regs->ss = USER_DS;
+	stack_segment_repair(regs); /* the handler may look at it, if it is of any use */
 	regs->rflags &= ~(FLAG_DF | X86_EFLAGS_RF | X86_EFLAGS_TF);
 	arch_fpu_reset(); /* a handler starts as a program does */
 	return 0;
@@ -217,7 +219,7 @@ static void context_restore(struct regs *r, const struct sigframe *f)
 	};
 	/* Programs from before the flag existed leave rubbish in ss: Linux repairs it for them. */
 	if (!(f->uc_flags & UC_STRICT_RESTORE_SS) && r->cs == USER_CS)
-		r->ss = USER_DS;
+		stack_segment_repair(r);
 }
 
 /* As sigaltstack(2) would set it; like Linux, errors in the frame's copy are ignored. */

@@ -26,6 +26,7 @@
 #include <x86/alternatives.h>
 #include <x86/cpu_init.h>
 #include <x86/gate.h>
+#include <x86/ldt.h>
 #include <x86/msr.h>
 #include <x86/paging.h>
 
@@ -73,8 +74,14 @@ void arch_mm_switch(struct mm *next)
 		this_cpu_write(gate_user_cr3, next ? virt_to_phys(next->arch.user_root).v : root);
 	}
 	write_cr3(root);
+	ldt_switch(next ? __atomic_load_n(&next->arch.ldt, __ATOMIC_ACQUIRE) : NULL);
 	if (prev)
 		__atomic_fetch_and(&prev->cpus.bits, ~bit, __ATOMIC_RELEASE);
+}
+
+bool mm_is_loaded(const struct mm *mm)
+{
+	return this_cpu_ptr(tlb_state)->mm == mm;
 }
 
 void arch_mm_lazy_enter(void)

@@ -27,12 +27,6 @@
 #include <x86/vectors.h>
 #include <x86/msr.h>
 
-enum vector {
-	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6,
-	VEC_NM = 7, VEC_DF = 8, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12, VEC_GP = 13, VEC_PF = 14,
-	VEC_MF = 16, VEC_AC = 17, VEC_MC = 18, VEC_XM = 19,
-};
-
 #define PF_PRESENT BIT(0)
 #define PF_WRITE   BIT(1)
 #define PF_USER    BIT(2)
@@ -252,7 +246,7 @@ static const struct {
 	[VEC_GP] = {SIGSEGV, 0, false},        [VEC_AC] = {SIGBUS, BUS_ADRALN, false},
 };
 
-static void user_trap(struct regs *regs, u32 vector, u64 error)
+void user_trap(struct regs *regs, u32 vector, u64 error)
 {
 	int code = trap_signals[vector].code;
 

@@ -1,5 +1,4 @@
-/* ioctl(2) of files and directories: inode flags (chattr, lsattr), the generation number, the map of blocks. */
-#include <linux/fiemap.h>
+/* ioctl(2) of files and directories: inode flags (chattr, lsattr) and the generation number. */
 #include <linux/fs.h>
 #include <mm/user.h>
 #include "internal.h"
@@ -68,8 +67,6 @@ long ext4_ioctl(struct file *f, unsigned int cmd, u64 arg)
 		return flags_set(f, arg);
 	case FS_IOC_GETVERSION:
 		return get_int(arg, ei->generation);
-	case FS_IOC_FIEMAP:
-		return ext4_fiemap(f->inode, arg);
 	default:
 		return -ENOTTY;
 	}

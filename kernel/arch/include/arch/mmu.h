@@ -30,6 +30,8 @@ struct mm;
 /* Root table with the kernel half shared. 0 or -ENOMEM. */
 int arch_mm_init(struct arch_mm *a) __must_check;
 void arch_mm_fini(struct arch_mm *a);
+/* What belongs to an address space besides its memory, for fork. to is not in use yet. */
+void arch_mm_fork(struct mm *to, struct mm *from);
 struct pte *arch_mm_root(struct arch_mm *a);
 /* The entry at slot, in a table of any level but 0, has been set or cleared. The same lock held, no flush yet. */
 void arch_table_changed(struct arch_mm *a, const struct pte *slot);

@@ -8,12 +8,12 @@
 #define ARCH_RARE_PORTS  1 /* some port is open to it: io_bitmap or iopl 3 */
 #define ARCH_RARE_NO_TSC 2 /* RDTSC faults: PR_SET_TSC */
 #define ARCH_RARE_SPEC   4 /* wishes about speculation: arch.speculation, see speculation.c */
+#define ARCH_RARE_TLS    8 /* a TLS slot was set */
 
 struct xsave_area;
 struct debug_regs;
 
 struct arch_task {
-	u64 canary;              /* of its stack frames; const */
 	u64 sp;                  /* kernel stack pointer while switched out */
 	u64 fs_base, gs_base;    /* user's */
 	u16 fs_sel, gs_sel, ds_sel, es_sel;
@@ -24,6 +24,7 @@ struct arch_task {
 	bool watched;            /* has debug registers */
 	bool stepping;           /* its tracer steps it; own, or the tracer of a stopped one */
 	bool forced_tf;          /* same: TF is the tracer's, not the program's */
+	u64 tls[3];              /* TLS slots of the GDT; own, or the tracer of a stopped one */
 	u8 iopl;                 /* as iopl(2) set it; own */
 	struct io_bitmap *io_bitmap; /* reference; NULL: none; own */
 	struct debug_regs *debug; /* own, or its tracer's; NULL: never used */

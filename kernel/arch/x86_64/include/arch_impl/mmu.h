@@ -37,10 +37,13 @@ struct pte {
 	u64 v;
 };
 
+struct ldt;
+
 struct arch_mm {
 	struct pte *root; /* direct-map address */
 	struct pte *user_root; /* the same for user mode, see pti.c; NULL: root serves both */
 	u64 tlb_gen;      /* atomic: bumped by each flush */
+	struct ldt *ldt;  /* reference, mm->page_table_lock, atomic to read; NULL: none */
 };
 
 #define X86_PTE_P    BIT(0)

@@ -20,6 +20,7 @@
 #define REGS_CS 136
 #define REGS_RFLAGS 144
 #define REGS_RSP 152
+#define REGS_SS 160
 #define REGS_SIZE 168
 
 #define TASK_WORK_OFFSET 0 /* offsetof(struct task, work), asserted in gate.c */
@@ -43,6 +44,9 @@ DECLARE_PER_CPU_GATE(u64, gate_user_cr3);
 void gate_set_stack(uptr top);
 /* SYSCALL's MSRs on this CPU. */
 void gate_cpu_init(void);
+
+/* The signal that Linux sends for an exception of user mode. Interrupts enabled. */
+void user_trap(struct regs *regs, u32 vector, u64 error);
 
 /* Fixes the interrupted kernel context up if its instruction has an exception-table entry. */
 bool ex_table_fixup(struct regs *regs);

@@ -8,6 +8,7 @@
 #define USER_DS   0x2b
 #define USER_CS   0x33
 #define TSS_SEL   0x40
+#define LDT_SEL   0x50
 #define GDT_TLS_FIRST 12
 #define GDT_TLS_COUNT 3
 #define CPU_NUMBER_SEL 0x7b /* limit holds the CPU number, for the vDSO's getcpu */
@@ -53,6 +54,8 @@ static inline void gdt_set_kernel_stack(uptr top)
 	this_cpu_write(cpu_tss.rsp[0], top);
 }
 
+/* LDTR of this CPU; size in bytes, 0: no table. Interrupts disabled. */
+void gdt_load_ldt(const void *table, u32 size);
 /*
  * Builds the CPU's GDT and TSS in its per-CPU area and loads them; the GS base is set already.
  * ist_tops are the ends of the stacks for IST 1 to NR_IST. TSS.ist is IST_TOP_RESERVED (x86/gate.h)
