@@ -7,7 +7,7 @@ KCFLAGS := -std=gnu11 -g -ffreestanding -nostdinc -fno-pic -fno-pie -fno-common 
 	-fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fno-omit-frame-pointer \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-mcmodel=kernel -mno-red-zone -mgeneral-regs-only $(if $(findstring clang,$(CC)),-mstack-alignment=8,-mpreferred-stack-boundary=3) -march=x86-64 -mtune=generic \
-	-ftrivial-auto-var-init=zero -fno-jump-tables \
+	-ftrivial-auto-var-init=$(if $(filter release,$(FLAVOR)),zero,pattern) -fno-jump-tables \
 	$(if $(findstring clang,$(CC)),-mretpoline-external-thunk,-mindirect-branch=thunk-extern -mindirect-branch-register) \
 	-Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow=local \
 	-Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
@@ -37,6 +37,11 @@ ifeq ($(FLAVOR),ubsan)
 KDEFS += -DCONFIG_UBSAN
 UBSAN_FLAGS := -fsanitize=bounds,shift,integer-divide-by-zero,unreachable,bool,enum,alignment,null,vla-bound \
 	-Wno-array-bounds # GCC warns of the indices that its own checks reject
+endif
+
+ifeq ($(FLAVOR),cover)
+KDEFS += -DCONFIG_COVERAGE
+COVER_FLAGS := -fsanitize-coverage=trace-pc
 endif
 
 # Linux's ABI headers, and nothing else of the host.
@@ -72,14 +77,14 @@ KOBJS := $(patsubst %,$(K)/%.o,$(basename $(KSRCS)))
 LDS := kernel/arch/$(ARCH)/kernel.lds
 
 # Flags for one object: objects listed in NOSAN_OBJS run too early, or are the sanitizer itself.
-NOSAN_OBJS += lib/mem lib/string arch/x86_64/early mm/kasan lib/ubsan
-sanflags = $(if $(filter $(addprefix $(K)/kernel/,$(addsuffix .o,$(NOSAN_OBJS))),$@),,$(KASAN_FLAGS) $(UBSAN_FLAGS))
+NOSAN_OBJS += dev/mem/coverage lib/mem lib/string arch/x86_64/early mm/kasan lib/ubsan
+sanflags = $(if $(filter $(addprefix $(K)/kernel/,$(addsuffix .o,$(NOSAN_OBJS))),$@),,$(KASAN_FLAGS) $(UBSAN_FLAGS) $(COVER_FLAGS))
 
 KOPT := -O2
 $(KCOLD): KOPT := -Os
 
 KFLAGS_STAMP := $(K)/.flags
-$(shell mkdir -p $(K); printf '%s' '$(CC) $(KCFLAGS) $(KCOLD) $(KDEFS) $(KASAN_FLAGS) $(UBSAN_FLAGS)' >$(K)/.flags.new; \
+$(shell mkdir -p $(K); printf '%s' '$(CC) $(KCFLAGS) $(KCOLD) $(KDEFS) $(KASAN_FLAGS) $(UBSAN_FLAGS) $(COVER_FLAGS)' >$(K)/.flags.new; \
 	cmp -s $(K)/.flags.new $(KFLAGS_STAMP) || cp $(K)/.flags.new $(KFLAGS_STAMP))
 
 $(K)/%.o: %.c $(UAPI)/.made $(KFLAGS_STAMP)

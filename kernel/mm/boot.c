@@ -119,11 +119,13 @@ static void reserve_image(void)
 	}
 }
 
+u64 nr_frames __ro_after_init;
+
 void mm_boot_init(void)
 {
 	u64 frames = highest_frame();
 
-	frames = MAX(frames, boot_info.kernel_end.v >> PAGE_SHIFT);
+	frames = nr_frames = MAX(frames, boot_info.kernel_end.v >> PAGE_SHIFT);
 	take_span(boot_info.kernel_start.v, boot_info.kernel_end.v - boot_info.kernel_start.v);
 	if (boot_info.initrd_size)
 		take_span(boot_info.initrd.v, boot_info.initrd_size);

@@ -6,6 +6,17 @@
 
 struct mapping;
 
+/* boot.c: frames of the direct map, from 0 to the end of memory. */
+extern u64 nr_frames;
+
+/*
+ * Debug flavours: what freed memory is filled with, and therefore what allocated memory holds that
+ * nobody has written. The other one is the compiler's, for automatic variables.
+ */
+#define POISON_BYTE      0xf6
+#define POISON_WORD      0xf6f6f6f6f6f6f6f6ULL
+#define UNWRITTEN_STACK  0xfefefefefefefefeULL
+
 /* ---- buddy.c: blocks of pages; callers are page.c and boot.c ---- */
 
 /*

@@ -10,6 +10,7 @@
 #include <lib/string.h>
 #include <sync/preempt.h>
 #include <task/task.h>
+#include <mm/inject.h>
 #include <mm/page_cache.h>
 #include "internal.h"
 
@@ -136,8 +137,11 @@ static void clear_block(struct page *p, unsigned int order)
 
 struct page *page_alloc(unsigned int order, unsigned int gfp)
 {
-	struct page *p = likely(order == 0) ? cpu_cache_pop() : NULL;
+	struct page *p;
 
+	if (inject_failure())
+		return NULL;
+	p = likely(order == 0) ? cpu_cache_pop() : NULL;
 	if (unlikely(!p)) {
 		p = alloc_slow(order, gfp);
 		if (!p)
@@ -163,7 +167,7 @@ static void page_free(struct page *p)
 	ASSERT(atomic_read(&p->mapcount) == 0);
 	kasan_poison(page_address(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
 #ifdef CONFIG_DEBUG
-	memset(page_address(p), 0x6b, PAGE_SIZE << order);
+	memset(page_address(p), POISON_BYTE, PAGE_SIZE << order);
 #endif
 	p->flags = 0;
 	if (likely(order == 0))

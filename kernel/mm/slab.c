@@ -11,6 +11,7 @@
 #include <arch/percpu.h>
 #include <lib/log.h>
 #include <lib/string.h>
+#include <mm/inject.h>
 #include "slab.h"
 
 struct slab_cpu {
@@ -192,10 +193,15 @@ static __noinline void *alloc_slow(struct kmem_cache *c, unsigned int gfp)
 
 void *slab_alloc_sized(struct kmem_cache *c, size_t size, unsigned int gfp)
 {
-	u64 flags = arch_irq_save();
-	struct slab_cpu *cpu = cpu_list(c);
-	void *obj = cpu->free;
+	struct slab_cpu *cpu;
+	void *obj;
+	u64 flags;
 
+	if (inject_failure())
+		return NULL;
+	flags = arch_irq_save();
+	cpu = cpu_list(c);
+	obj = cpu->free;
 	if (likely(obj)) {
 		cpu->free = *slab_link(c, obj);
 		cpu->count--;

@@ -14,7 +14,6 @@
 
 #ifdef CONFIG_DEBUG
 
-#define POISON_FREE 0x6b
 #define ZONE_FREE   0xbb
 #define ZONE_ACTIVE 0xcc
 
@@ -53,7 +52,7 @@ static bool zone_is(const struct kmem_cache *c, const void *obj, u8 value)
 
 void slab_debug_new(const struct kmem_cache *c, void *obj)
 {
-	memset(obj, POISON_FREE, c->size);
+	memset(obj, POISON_BYTE, c->size);
 	zone_fill(c, obj, ZONE_FREE);
 }
 
@@ -61,7 +60,7 @@ void slab_debug_alloc(const struct kmem_cache *c, void *obj)
 {
 	if (!zone_is(c, obj, ZONE_FREE))
 		panic("slab %s: red zone of free object %p damaged", c->name, obj);
-	if (!all_bytes(obj, c->size, POISON_FREE))
+	if (!all_bytes(obj, c->size, POISON_BYTE))
 		panic("slab %s: object %p was written after it was freed", c->name, obj);
 	zone_fill(c, obj, ZONE_ACTIVE);
 }
@@ -77,7 +76,7 @@ void slab_debug_free(const struct kmem_cache *c, void *obj)
 		panic("slab %s: object %p freed twice", c->name, obj);
 	if (!zone_is(c, obj, ZONE_ACTIVE))
 		panic("slab %s: write past the end of object %p", c->name, obj);
-	memset(obj, POISON_FREE, c->size);
+	memset(obj, POISON_BYTE, c->size);
 	zone_fill(c, obj, ZONE_FREE);
 }
 

@@ -5,16 +5,55 @@
 #include <arch/mmu.h>
 #include <arch/usercopy.h>
 #include <lib/string.h>
+#include <mm/inject.h>
 #include <mm/user.h>
 #include <task/task.h>
 
+/*
+ * In the debug flavours what goes out is looked through for what must not: addresses of kernel
+ * objects and of kernel code, and memory that nobody has written since it was allocated. File data
+ * moves through the io_iter and is the user's own. A finding is a kernel bug.
+ */
+#ifdef CONFIG_DEBUG
+extern const char _text[], _end[];
+
+static void check_leak(const void *src, size_t n)
+{
+	const u8 *p = src;
+	u64 word, direct_map_end = DIRECT_MAP_START + nr_frames * PAGE_SIZE;
+
+	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		if (likely(word < DIRECT_MAP_START))
+			continue;
+		if (word == POISON_WORD || word == UNWRITTEN_STACK)
+			panic("user copy: uninitialised bytes at %p (+%zu)", src, (size_t)(p - (const u8 *)src));
+		/* The first megabyte holds no object: its addresses are guessed, not leaked. */
+		if ((word > DIRECT_MAP_START + (1 << 20) && word < direct_map_end) ||
+		    (word >= KERNEL_VMALLOC_START && word < KERNEL_VMALLOC_END) ||
+		    (word >= (uptr)_text && word < (uptr)_end))
+			panic("user copy: kernel address 0x%llx at %p (+%zu)", word, src,
+			      (size_t)(p - (const u8 *)src));
+	}
+}
+#else
+static inline void check_leak(const void *src, size_t n)
+{
+}
+#endif
+
 int user_copy_in(void *dst, u64 src, size_t n)
 {
+	if (inject_failure())
+		return -EFAULT;
 	return unlikely(arch_copy_from_user(dst, src, n)) ? -EFAULT : 0;
 }
 
 int user_copy_out(u64 dst, const void *src, size_t n)
 {
+	if (inject_failure())
+		return -EFAULT;
+	check_leak(src, n);
 	return unlikely(arch_copy_to_user(dst, src, n)) ? -EFAULT : 0;
 }
 
@@ -83,7 +122,7 @@ int user_read_sized(void *dst, size_t ksize, struct user_bytes src, size_t usize
 
 ssize_t user_read_str(char *dst, struct user_str src, size_t size)
 {
-	ssize_t len = arch_copy_str_from_user(dst, src.uaddr, size);
+	ssize_t len = inject_failure() ? -EFAULT : arch_copy_str_from_user(dst, src.uaddr, size);
 
 	if (len >= 0 && (size_t)len == size)
 		return -ENAMETOOLONG;

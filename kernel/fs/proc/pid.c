@@ -189,6 +189,30 @@ static int store_oom_score_adj(char *data, const struct proc_target *target)
 	return 0;
 }
 
+#ifdef CONFIG_DEBUG
+static int show_fail_nth(struct text *t, const struct proc_target *target)
+{
+	text_printf(t, "%u\n", READ_ONCE(target->task->fail_nth));
+	return 0;
+}
+
+/* Only for itself, as a task counts without a lock; the write itself is not counted. */
+static int store_fail_nth(char *data, const struct proc_target *target)
+{
+	char *end = strchr(data, '\n');
+	u64 n;
+
+	if (end)
+		*end = '\0';
+	if (parse_u64(data, 10, &n) || n > INT_MAX)
+		return -EINVAL;
+	if (target->task != current)
+		return -EPERM;
+	current->fail_nth = (u32)n;
+	return 0;
+}
+#endif
+
 static int show_coredump_filter(struct text *t, const struct proc_target *target)
 {
 	struct mm *mm = task_get_mm(target->task);
@@ -480,6 +504,13 @@ int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 	return 0;
 }
 
+#ifdef CONFIG_DEBUG
+#define FAIL_NTH_ENTRY                                                                             \
+	{.name = "fail-nth", .mode = S_IFREG | 0644, .show = show_fail_nth, .store = store_fail_nth},
+#else
+#define FAIL_NTH_ENTRY
+#endif
+
 #define COMMON_ENTRIES                                                                             \
 	{.name = "auxv", .mode = S_IFREG | 0400, .show = show_auxv, .guarded = true},              \
 		{.name = "cmdline", .mode = S_IFREG | 0444, .show = show_cmdline},                 \
@@ -492,6 +523,7 @@ int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 		 .guarded = true},                                                                 \
 		{.name = "exe", .mode = S_IFLNK | 0777, .readlink = read_exe, .jump = jump_exe,    \
 		 .guarded = true},                                                                 \
+		FAIL_NTH_ENTRY                                                                     \
 		{.name = "fd", .mode = S_IFDIR | 0500, .lookup = proc_fd_lookup,                   \
 		 .list = proc_fd_list, .guarded = true},                                           \
 		{.name = "fdinfo", .mode = S_IFDIR | 0555, .lookup = proc_fdinfo_lookup,           \

@@ -127,6 +127,7 @@ struct task {
 #ifdef CONFIG_DEBUG
 	struct { const void *lock; u16 rank; } held[16]; /* own: sleeping locks */
 	u32 nr_held;
+	u32 fail_nth;                    /* own (and /proc/PID/fail-nth): see mm/inject.h; 0: nothing fails */
 #endif
 };
 
