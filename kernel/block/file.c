@@ -115,19 +115,15 @@ static int blkdev_fsync(struct file *f, bool data_only)
 static ssize_t blkdev_write(struct file *f, struct io_iter *from, loff_t *pos)
 {
 	ssize_t n;
+	int err;
 
 	if (!io_count(from))
 		return 0;
 	rwsem_write_lock(&f->inode->lock);
 	n = write_locked(f, from, pos);
 	rwsem_write_unlock(&f->inode->lock);
-	if (n > 0 && f->flags & O_DSYNC) {
-		int err = file_sync(f, true);
-
-		if (err)
-			return err;
-	}
-	return n;
+	err = n > 0 ? file_write_sync(f) : 0;
+	return err ? err : n;
 }
 
 static loff_t blkdev_llseek(struct file *f, loff_t off, int whence)

@@ -12,6 +12,8 @@
 #include <lib/string.h>
 #include "internal.h"
 
+unsigned int gfp_always __ro_after_init;
+
 #define LOW_MEMORY_START 0x10000ULL
 #define LOW_MEMORY_END   0x100000ULL
 
@@ -123,7 +125,7 @@ u64 nr_frames __ro_after_init;
 
 void mm_boot_init(void)
 {
-	u64 frames = highest_frame();
+	u64 frames = highest_frame(), zero = 0;
 
 	frames = nr_frames = MAX(frames, boot_info.kernel_end.v >> PAGE_SHIFT);
 	take_span(boot_info.kernel_start.v, boot_info.kernel_end.v - boot_info.kernel_start.v);
@@ -135,6 +137,8 @@ void mm_boot_init(void)
 #endif
 	reserve_image();
 	add_free_memory();
+	if (boot_option_u64("init_on_alloc", &zero) && zero)
+		gfp_always = GFP_ZERO;
 	slab_init();
 	page_cache_init();
 	mm_init();

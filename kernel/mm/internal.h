@@ -44,6 +44,10 @@ u64 page_cpu_cached(void);
 /* ---- slab.c ---- */
 
 void slab_init(void);
+/* GFP flags that every allocation has: GFP_ZERO with init_on_alloc=1 on the command line. */
+extern unsigned int gfp_always;
+/* [start, start + n), which begins in slab page p, lies in one object. */
+bool slab_span_ok(const struct page *p, const void *start, size_t n);
 /* Gives empty slabs back; the number of pages. */
 u64 slab_reclaim(void);
 

@@ -152,7 +152,7 @@ struct page *page_alloc(unsigned int order, unsigned int gfp)
 	p->order = order;
 	p->mapping = NULL;
 	kasan_unpoison(page_address(p), PAGE_SIZE << order);
-	if (gfp & GFP_ZERO)
+	if ((gfp | gfp_always) & GFP_ZERO)
 		clear_block(p, order);
 	/* A stale look-up in the page cache may race for a reference: publish the count last. */
 	__atomic_store_n(&p->ref.count, 1, __ATOMIC_RELEASE);

@@ -18,7 +18,9 @@
 #include <mm/mm.h>
 #include <mm/page_cache.h>
 #include <sched/sched.h>
+#include <signal/signal.h>
 #include <sync/rcu.h>
+#include <task/task.h>
 #include "internal.h"
 
 #define WAIT_TABLE 64
@@ -340,6 +342,25 @@ int page_cache_invalidate(struct mapping *m, u64 first, u64 last)
 	return !READ_ONCE(m->nr_pages) || remove_range(m, first, last, true) ? 0 : -EBUSY;
 }
 
+void page_cache_drop_clean(struct mapping *m, u64 first, u64 last)
+{
+	u64 index = first;
+	struct page *p;
+
+	while (first <= last && (p = next_locked(m, &index, last))) {
+		u64 at = p->index;
+
+		if (atomic_read(&p->mapcount) > 0)
+			page_unlock(p);
+		else
+			(void)page_remove(m, p, true);
+		page_put(p);
+		if (at >= last || fatal_signal_pending(current))
+			break;
+		index = at + 1;
+	}
+}
+
 u64 page_cache_next_present(struct mapping *m, u64 from)
 {
 	u64 index = from;
@@ -348,6 +369,17 @@ u64 page_cache_next_present(struct mapping *m, u64 from)
 	rcu_read_lock();
 	found = xa_find(&m->pages, &index, U64_MAX);
 	rcu_read_unlock();
+	return found ? index : U64_MAX;
+}
+
+u64 page_cache_next_dirty(struct mapping *m, u64 from)
+{
+	u64 index = from;
+	bool found;
+
+	spin_lock(&m->pages_lock);
+	found = xa_find_marked(&m->pages, &index, U64_MAX, PAGE_MARK_DIRTY);
+	spin_unlock(&m->pages_lock);
 	return found ? index : U64_MAX;
 }
 

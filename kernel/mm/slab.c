@@ -7,6 +7,7 @@
  * The cache lock guards the slabs and is taken once per batch. Works in any context (interrupts
  * included) with GFP_ATOMIC; freeing never sleeps.
  */
+#include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/percpu.h>
 #include <lib/log.h>
@@ -63,7 +64,7 @@ static struct page *slab_create(struct kmem_cache *c, unsigned int gfp)
 		void *obj = va + i * c->stride;
 
 		slab_debug_new(c, obj);
-		*slab_link(c, obj) = s->slab_free;
+		slab_set_next(c, obj, s->slab_free);
 		s->slab_free = obj;
 	}
 	kasan_poison(va, PAGE_SIZE << c->order, KASAN_FREE_SLAB);
@@ -109,8 +110,8 @@ static u32 take_objects(struct kmem_cache *c, void **list, u32 want)
 		while (n < want && s->slab_free) {
 			void *obj = s->slab_free;
 
-			s->slab_free = *slab_link(c, obj);
-			*slab_link(c, obj) = *list;
+			s->slab_free = slab_next(c, obj);
+			slab_set_next(c, obj, *list);
 			*list = obj;
 			s->slab_inuse++;
 			n++;
@@ -127,10 +128,10 @@ static void give_object(struct kmem_cache *c, void *obj, struct list_head *dead)
 	struct page *s = slab_of(obj);
 
 	ASSERT_HELD(&c->lock);
-	BUG_ON(s->private != c || !s->slab_inuse);
+	BUG_ON(s->private != c || !s->slab_inuse || obj == s->slab_free);
 	if (!s->slab_free)
 		list_add(&s->lru, &c->partial);
-	*slab_link(c, obj) = s->slab_free;
+	slab_set_next(c, obj, s->slab_free);
 	s->slab_free = obj;
 	if (--s->slab_inuse)
 		return;
@@ -164,7 +165,7 @@ static void *refill(struct kmem_cache *c)
 	spin_unlock_no_resched(&c->lock);
 	obj = cpu->free;
 	if (obj) {
-		cpu->free = *slab_link(c, obj);
+		cpu->free = slab_next(c, obj);
 		cpu->count--;
 	}
 	return obj;
@@ -203,7 +204,7 @@ void *slab_alloc_sized(struct kmem_cache *c, size_t size, unsigned int gfp)
 	cpu = cpu_list(c);
 	obj = cpu->free;
 	if (likely(obj)) {
-		cpu->free = *slab_link(c, obj);
+		cpu->free = slab_next(c, obj);
 		cpu->count--;
 	}
 	arch_irq_restore(flags);
@@ -214,7 +215,7 @@ void *slab_alloc_sized(struct kmem_cache *c, size_t size, unsigned int gfp)
 	}
 	kasan_unpoison(obj, size);
 	slab_debug_alloc(c, obj);
-	if (gfp & GFP_ZERO)
+	if ((gfp | gfp_always) & GFP_ZERO)
 		memset(obj, 0, size);
 	return obj;
 }
@@ -233,7 +234,7 @@ static void cpu_flush(struct kmem_cache *c, struct slab_cpu *cpu, u32 keep)
 	while (cpu->count > keep) {
 		void *obj = cpu->free;
 
-		cpu->free = *slab_link(c, obj);
+		cpu->free = slab_next(c, obj);
 		cpu->count--;
 		give_object(c, obj, &dead);
 	}
@@ -246,7 +247,8 @@ static void slab_free(struct kmem_cache *c, void *obj)
 	u64 flags = arch_irq_save();
 	struct slab_cpu *cpu = cpu_list(c);
 
-	*slab_link(c, obj) = cpu->free;
+	BUG_ON(obj == cpu->free); /* freed twice in a row */
+	slab_set_next(c, obj, cpu->free);
 	cpu->free = obj;
 	if (unlikely(++cpu->count > c->cpu_limit))
 		cpu_flush(c, cpu, c->cpu_limit / 2);
@@ -309,6 +311,8 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	c = &caches[nr_caches];
 	c->name = name;
 	c->id = nr_caches;
+	if (arch_random(&c->secret, sizeof(c->secret)) < sizeof(c->secret))
+		c->secret = arch_cycles() * 0x9e3779b97f4a7c15ULL;
 	cache_layout(c, size, align);
 	spin_init(&c->lock, LOCK_RANK_SLAB);
 	list_init(&c->partial);
@@ -334,6 +338,15 @@ static u64 reclaim_cache(struct kmem_cache *c)
 	arch_irq_restore(flags);
 	destroy_slabs(c, &dead);
 	return pages;
+}
+
+bool slab_span_ok(const struct page *p, const void *start, size_t n)
+{
+	const struct page *s = p - p->index;
+	const struct kmem_cache *c = p->private;
+	u64 offset = (u64)((const char *)start - (const char *)page_address(s)) % c->stride;
+
+	return offset <= c->size && n <= c->size - offset;
 }
 
 u64 slab_reclaim(void)

@@ -16,6 +16,7 @@ struct kmem_cache {
 	u32 order;          /* pages per slab: 2^order */
 	u32 per_slab;       /* objects per slab */
 	u32 cpu_limit;      /* objects a CPU may hoard */
+	u64 secret;         /* for free-list pointers */
 	struct spinlock lock;     /* LOCK_RANK_SLAB; interrupts disabled */
 	struct list_head partial; /* lock: slabs with free objects and some in use */
 	struct list_head empty;   /* lock: slabs with no object in use */
@@ -23,9 +24,26 @@ struct kmem_cache {
 	u64 nr_slabs;             /* lock */
 };
 
-static inline void **slab_link(const struct kmem_cache *c, void *obj)
+/*
+ * The pointer in a free object is mixed with a secret of the cache and with its own address: who
+ * overwrites it through a stray write cannot choose what is allocated next, and who reads it learns
+ * nothing.
+ */
+static inline u64 *slab_link(const struct kmem_cache *c, void *obj)
 {
-	return (void **)((char *)obj + c->link);
+	return (u64 *)((char *)obj + c->link);
+}
+static inline void *slab_next(const struct kmem_cache *c, void *obj)
+{
+	u64 *link = slab_link(c, obj);
+
+	return (void *)(*link ^ c->secret ^ __builtin_bswap64((uptr)link));
+}
+static inline void slab_set_next(const struct kmem_cache *c, void *obj, const void *next)
+{
+	u64 *link = slab_link(c, obj);
+
+	*link = (uptr)next ^ c->secret ^ __builtin_bswap64((uptr)link);
 }
 
 /* Debug flavours: poison, red zones, double frees. Reports end in panic. */

@@ -4,10 +4,35 @@
  */
 #include <arch/mmu.h>
 #include <arch/usercopy.h>
+#include <lib/log.h>
 #include <lib/string.h>
 #include <mm/inject.h>
 #include <mm/user.h>
 #include <task/task.h>
+#include "internal.h"
+
+void user_span_check(const void *p, size_t n)
+{
+	const struct page *page;
+
+	if ((uptr)p - DIRECT_MAP_START >= KERNEL_VMALLOC_START - DIRECT_MAP_START)
+		return; /* a stack, the image, vmalloc memory */
+	page = page_of(p);
+	if (unlikely(page_test(page, PG_SLAB)) && unlikely(!slab_span_ok(page, p, n)))
+		panic("copy of %zu bytes at %p leaves its object", n, p);
+}
+
+int user_copy_in_span(void *dst, u64 src, size_t n)
+{
+	user_span_check(dst, n);
+	return user_copy_in(dst, src, n);
+}
+
+int user_copy_out_span(u64 dst, const void *src, size_t n)
+{
+	user_span_check(src, n);
+	return user_copy_out(dst, src, n);
+}
 
 /*
  * In the debug flavours what goes out is looked through for what must not: addresses of kernel
@@ -69,12 +94,12 @@ int user_write_u16_members(u64 uaddr, const void *from, size_t member, size_t si
 
 int user_read_bytes(void *dst, struct user_bytes src, size_t n)
 {
-	return user_copy_in(dst, src.uaddr, n);
+	return user_copy_in_span(dst, src.uaddr, n);
 }
 
 int user_write_bytes(struct user_bytes dst, const void *src, size_t n)
 {
-	return user_copy_out(dst.uaddr, src, n);
+	return user_copy_out_span(dst.uaddr, src, n);
 }
 
 int user_zero_bytes(struct user_bytes dst, size_t n)
@@ -114,7 +139,7 @@ int user_read_sized(void *dst, size_t ksize, struct user_bytes src, size_t usize
 		if (err)
 			return err;
 	}
-	if (user_copy_in(dst, src.uaddr, n))
+	if (user_copy_in_span(dst, src.uaddr, n))
 		return -EFAULT;
 	memset((char *)dst + n, 0, ksize - n);
 	return 0;

@@ -121,7 +121,8 @@ static void arm_for_newcomer(struct run_queue *rq)
 		timer_slice_within(rq->clock + FAIR_SLICE_NS);
 }
 
-void rq_check_preempt(struct run_queue *rq, struct task *t)
+/* t has just become runnable: should its CPU pass schedule() soon? */
+static inline bool newcomer_wants_cpu(struct run_queue *rq, struct task *t)
 {
 	const struct task *curr = rq->curr;
 	bool preempt;
@@ -133,11 +134,18 @@ void rq_check_preempt(struct run_queue *rq, struct task *t)
 	else
 		preempt = !task_is_rt(curr) && preempts_fair(rq, t);
 	if (preempt)
-		rq_resched(rq);
-	else if (rq->nr_running == 2 && !rq_is_local(rq))
-		rq_resched(rq); /* only its own CPU can arm the end of the slice */
-	else if (rq_is_local(rq))
+		return true;
+	if (rq->nr_running == 2 && !rq_is_local(rq))
+		return true; /* only its own CPU can arm the end of the slice */
+	if (rq_is_local(rq))
 		arm_for_newcomer(rq);
+	return false;
+}
+
+void rq_check_preempt(struct run_queue *rq, struct task *t)
+{
+	if (newcomer_wants_cpu(rq, t))
+		rq_resched(rq);
 }
 
 void rq_set_next(struct run_queue *rq, struct task *t)
@@ -469,6 +477,7 @@ static bool wake_queued(struct task *t)
 static __always_inline void wake_sleeping(struct task *t, bool new)
 {
 	struct run_queue *rq;
+	bool resched;
 
 	while (smp_load_acquire(&t->on_cpu))
 		cpu_relax();
@@ -482,8 +491,11 @@ static __always_inline void wake_sleeping(struct task *t, bool new)
 	}
 	rq_update(rq);
 	rq_activate(rq, t);
-	rq_check_preempt(rq, t);
+	resched = newcomer_wants_cpu(rq, t);
 	spin_unlock_no_resched(&rq->lock);
+	/* Not sooner: the other CPU would begin by waiting for the lock. */
+	if (resched)
+		rq_resched(rq);
 }
 
 bool sched_wake(struct task *t, u32 states)

@@ -3,17 +3,20 @@
  *
  *   bit 0    a writer holds it
  *   bit 1    the queue is not empty
+ *   bit 2    the head of the queue has waited long enough: nobody overtakes it
  *   bits 8…  readers, including those that are about to find out that they may not enter
  *
  * A reader enters with one addition and looks at the result; if a writer or the queue was there, it
- * takes the addition back under the queue's lock and waits in line. A writer enters by replacing
- * exactly 0. Leaving wakes through grant_locked, which hands the lock over to the head of the
- * queue: either one writer, or all readers up to the next writer. So the order is first come,
- * first served, except that a newcomer may still enter while nobody waits.
+ * takes the addition back under the queue's lock and waits in line. A writer enters by setting its
+ * bit when nobody holds the lock. Leaving looks after the head of the queue: readers are granted the lock
+ * at once, all up to the next writer; a writer is woken and tries by itself. Handing the lock over
+ * to a sleeping writer would keep everybody out until it runs, and make threads that take turns
+ * sleep at each step. So a running writer may overtake the queue, for PATIENCE_NS at most: then the
+ * lock is granted to the head, and OVERDUE keeps the others off if one of them was faster.
  *
- *   1. WAITERS changes under the queue lock, together with the queue.
- *   2. While WAITERS is set, WRITER is set only by grant_locked (the fast path needs 0), so what
- *      grant_locked tests stays true until it acts, save that newcomers add and remove themselves.
+ *   1. WAITERS and OVERDUE change under the queue lock, together with the queue.
+ *   2. WRITER is set by one atomic step from a count with neither writer nor reader, READER added
+ *      for good from one without writer, whoever does it.
  *   3. A newcomer that removes itself, and a leaver, then look whether the head may enter, so no
  *      opportunity is lost.
  *
@@ -23,16 +26,21 @@
 #include <lib/errno.h>
 #include <lib/log.h>
 #include <task/task.h>
+#include <time/clock.h>
 #include "internal.h"
 
 #define WRITER  1ULL
 #define WAITERS 2ULL
+#define OVERDUE 4ULL
 #define READER  256ULL
+
+#define PATIENCE_NS (4 * NSEC_PER_MSEC)
 
 struct rwsem_waiter {
 	struct wait_entry e;
+	u64 patient_ns; /* until then others may overtake it */
 	bool writer;
-	bool granted; /* queue lock */
+	bool granted;   /* queue lock */
 };
 
 void rwsem_init(struct rwsem *s, enum lock_rank rank __maybe_unused)
@@ -56,58 +64,78 @@ static inline bool count_cmpxchg(struct rwsem *s, u64 *old, u64 new)
 					   __ATOMIC_RELAXED);
 }
 
-/* Queue lock held. Takes w off the queue; the bits to subtract when it was the last. */
-static u64 dequeue_locked(struct rwsem *s, struct rwsem_waiter *w)
-{
-	wait_unlink_locked(&w->e);
-	return list_empty(&s->wait.entries) ? WAITERS : 0;
-}
-
-/* Queue lock held. Lets the writer at the head in when nobody holds the lock. */
-static bool grant_writer_locked(struct rwsem *s, struct rwsem_waiter *w)
+/* Makes t the writer unless somebody holds the lock or one of the `barred` bits is set. */
+static bool enter_as_writer(struct rwsem *s, struct task *t, u64 barred)
 {
 	u64 old = READ_ONCE(s->count);
 
 	do {
-		if (old & WRITER || old >= READER)
+		if (old & (WRITER | barred) || old >= READER)
 			return false;
 	} while (!count_cmpxchg(s, &old, old | WRITER));
-	WRITE_ONCE(s->writer, w->e.task);
-	count_add(s, -dequeue_locked(s, w));
+	WRITE_ONCE(s->writer, t);
 	return true;
 }
 
-static bool grant_reader_locked(struct rwsem *s, struct rwsem_waiter *w)
+static bool enter_as_reader(struct rwsem *s)
 {
-	if (READ_ONCE(s->count) & WRITER)
-		return false;
-	count_add(s, READER - dequeue_locked(s, w));
+	u64 old = READ_ONCE(s->count);
+
+	do {
+		if (old & WRITER)
+			return false;
+	} while (!count_cmpxchg(s, &old, old + READER));
 	return true;
+}
+
+/* Queue lock held. Takes w off the queue. */
+static void dequeue_locked(struct rwsem *s, struct rwsem_waiter *w)
+{
+	u64 gone = READ_ONCE(s->count) & OVERDUE;
+
+	wait_unlink_locked(&w->e);
+	if (list_empty(&s->wait.entries))
+		gone |= WAITERS;
+	count_add(s, -gone);
+}
+
+static struct rwsem_waiter *head_locked(struct rwsem *s)
+{
+	if (list_empty(&s->wait.entries))
+		return NULL;
+	return container_of(list_first(&s->wait.entries, struct wait_entry, node),
+			    struct rwsem_waiter, e);
 }
 
 /* Queue lock held. Lets in from the head whoever may enter now. */
 static void grant_locked(struct rwsem *s)
 {
+	struct rwsem_waiter *w;
 	bool go_on = true;
 
-	while (go_on && !list_empty(&s->wait.entries)) {
-		struct rwsem_waiter *w = container_of(
-			list_first(&s->wait.entries, struct wait_entry, node), struct rwsem_waiter, e);
-		bool writer = w->writer;
-
-		if (!(writer ? grant_writer_locked(s, w) : grant_reader_locked(s, w)))
+	while (go_on && (w = head_locked(s))) {
+		go_on = !w->writer;
+		if (!(w->writer ? enter_as_writer(s, w->e.task, 0) : enter_as_reader(s)))
 			return;
+		dequeue_locked(s, w);
 		w->granted = true;
 		sched_wake(w->e.task, TASK_NORMAL);
-		go_on = !writer;
 	}
 }
 
+/* The lock is free, or was just now. */
 static __noinline void wake_waiters(struct rwsem *s)
 {
 	u64 flags = spin_lock_irqsave(&s->wait.lock);
+	struct rwsem_waiter *w = head_locked(s);
+	bool overdue = w && clock_monotonic() >= w->patient_ns;
 
-	grant_locked(s);
+	if (w && w->writer && !overdue)
+		sched_wake(w->e.task, TASK_NORMAL);
+	else
+		grant_locked(s);
+	if (overdue && head_locked(s) == w)
+		__atomic_fetch_or(&s->count, OVERDUE, __ATOMIC_RELAXED); /* its next chance is sure */
 	spin_unlock_irqrestore(&s->wait.lock, flags);
 }
 
@@ -117,13 +145,15 @@ static int wait_granted_locked(struct rwsem *s, struct rwsem_waiter *w, u32 stat
 	while (!w->granted) {
 		sched_set_state(state);
 		if (wait_interrupted(state)) {
-			count_add(s, -dequeue_locked(s, w));
+			dequeue_locked(s, w);
 			grant_locked(s); /* readers behind us may go now */
 			return -ERESTARTSYS;
 		}
 		spin_unlock_irq(&s->wait.lock);
 		schedule();
 		spin_lock_irq(&s->wait.lock);
+		if (head_locked(s) == w)
+			grant_locked(s);
 	}
 	return 0;
 }
@@ -136,6 +166,7 @@ static int wait_in_line_locked(struct rwsem *s, struct rwsem_waiter *w, u64 delt
 		delta += WAITERS;
 	wait_entry_init(&w->e);
 	w->e.exclusive = true;
+	w->patient_ns = clock_monotonic() + PATIENCE_NS;
 	wait_link_locked(&s->wait, &w->e);
 	count_add(s, delta);
 	grant_locked(s);
@@ -199,14 +230,11 @@ bool rwsem_write_trylock(struct rwsem *s) NO_THREAD_SAFETY
 static __noinline int write_lock_slow(struct rwsem *s, u32 state) NO_THREAD_SAFETY
 {
 	struct rwsem_waiter w = {.writer = true};
-	u64 free = 0;
 	int err;
 
 	lock_spin_on_owner((const uptr *)&s->writer, 0);
-	if (count_cmpxchg(s, &free, WRITER)) {
-		WRITE_ONCE(s->writer, current);
+	if (enter_as_writer(s, current, OVERDUE))
 		return 0;
-	}
 	spin_lock_irq(&s->wait.lock);
 	err = wait_in_line_locked(s, &w, 0, state);
 	spin_unlock_irq(&s->wait.lock);

@@ -1,7 +1,6 @@
 /*
  * fcntl(2). Record locks are in locks.c, leases in lease.c, owners in file_owner.c; what is here
- * translates the ABI's structures. Directory notification does not exist: the errno is that of a
- * Linux built without it.
+ * translates the ABI's structures.
  */
 #include <lib/errno.h>
 #include <linux/fs.h>
@@ -9,6 +8,7 @@
 #include <tmpfs/tmpfs.h>
 #include <vfs/async.h>
 
+#include "dnotify.h"
 #include "fd_table.h"
 #include "internal_io.h"
 #include "locks_internal.h"
@@ -261,7 +261,7 @@ static long file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
 	case F_SETLEASE:
 		return lease_set(f, fd, arg);
 	case F_NOTIFY:
-		return S_ISDIR(f->inode->mode) ? -EINVAL : -ENOTDIR;
+		return dnotify_set(f, fd, arg);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(f, (u32)arg);
 	case F_GETPIPE_SZ:

@@ -18,6 +18,8 @@
 #include <vfs/locks.h>
 #include <vfs/notify.h>
 
+#include "dnotify.h"
+
 static struct kmem_cache *file_cache __ro_after_init;
 static struct atomic64 nr_files;
 u64 file_max = S64_MAX;
@@ -216,6 +218,7 @@ int file_close(struct file *f, const void *lock_owner)
 	if (!(f->mode & FMODE_PATH)) {
 		if (f->ops->flush)
 			err = f->ops->flush(f);
+		dnotify_close(f, lock_owner);
 		locks_release_owner(f, lock_owner);
 	}
 	if (ref_drop(f))

@@ -180,40 +180,46 @@ ssize_t file_write_pages(struct inode *inode, struct io_iter *from, loff_t *ppos
 	return pos - start;
 }
 
+ssize_t file_write_begin(struct file *f, struct io_iter *from, loff_t *pos)
+{
+	ssize_t n = write_limits(f, from, pos);
+	int err = n > 0 ? inode_strip_privileges(f->path.dentry) : 0;
+
+	return err ? err : n;
+}
+
 static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
 {
 	loff_t pos = *ppos;
-	ssize_t n = write_limits(f, from, &pos);
-	int err;
+	ssize_t n = file_write_begin(f, from, &pos);
 
-	if (n <= 0)
-		return n;
-	err = inode_strip_privileges(f->path.dentry);
-	if (err)
-		return err;
-	n = file_write_pages(f->inode, from, &pos, (size_t)n);
+	if (n > 0)
+		n = file_write_pages(f->inode, from, &pos, (size_t)n);
 	if (n > 0)
 		*ppos = pos;
 	return n;
+}
+
+int file_write_sync(struct file *f)
+{
+	if (!(f->flags & O_DSYNC) || !f->ops->fsync)
+		return 0;
+	return file_sync(f, !(f->flags & (O_SYNC & ~O_DSYNC)));
 }
 
 ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos)
 {
 	struct inode *inode = f->inode;
 	ssize_t n;
+	int err;
 
 	if (!io_count(from))
 		return 0;
 	rwsem_write_lock(&inode->lock);
 	n = write_locked(f, from, pos);
 	rwsem_write_unlock(&inode->lock);
-	if (n > 0 && f->flags & O_DSYNC && f->ops->fsync) {
-		int err = file_sync(f, !(f->flags & (O_SYNC & ~O_DSYNC)));
-
-		if (err)
-			return err;
-	}
-	return n;
+	err = n > 0 ? file_write_sync(f) : 0;
+	return err ? err : n;
 }
 
 int file_fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **out)

@@ -11,6 +11,7 @@
 #include <lib/string.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <mm/user.h>
 #include <vfs/io_iter.h>
 
 enum direction { TO_ITER, FROM_ITER, ZERO_ITER };
@@ -18,6 +19,8 @@ enum direction { TO_ITER, FROM_ITER, ZERO_ITER };
 /* Copies between mem and one piece of user memory; the bytes done. */
 static __always_inline size_t copy_user(u64 uaddr, void *mem, size_t n, enum direction dir)
 {
+	if (dir != ZERO_ITER)
+		user_span_check(mem, n);
 	switch (dir) {
 	case TO_ITER:
 		return n - arch_copy_to_user(uaddr, mem, n);

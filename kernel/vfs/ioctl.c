@@ -1,5 +1,6 @@
 /* ioctl(2): what holds for every file is handled here, the rest goes to the file's operation. */
 #include <lib/errno.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <asm/ioctls.h>
 #include <syscall/table.h>
@@ -50,6 +51,7 @@ static long bytes_left(struct file *f, struct user_int arg)
 static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 {
 	struct user_int int_arg = {.uaddr = arg};
+	long ret = -ENOTTY;
 	int value;
 
 	switch (cmd) {
@@ -71,7 +73,9 @@ static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 			return bytes_left(f, int_arg);
 		break;
 	}
-	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
+	if (f->ops->ioctl)
+		ret = f->ops->ioctl(f, cmd, arg);
+	return ret == -ENOTTY && cmd == FS_IOC_FIEMAP ? -EOPNOTSUPP : ret;
 }
 
 long sys_ioctl(int fd, u32 cmd, u64 arg)

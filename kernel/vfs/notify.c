@@ -42,7 +42,7 @@ void notify_mask_changed(struct inode *i)
 
 	hlist_for_each(w, &i->watches, node)
 		mask |= w->mask;
-	WRITE_ONCE(i->notify_mask, mask & IN_ALL_EVENTS);
+	WRITE_ONCE(i->notify_mask, mask & NOTIFY_EVENTS);
 }
 
 void notify_attach(struct notify_watch *w, struct inode *i)
@@ -110,7 +110,35 @@ struct event {
 	const struct qstr *name;
 	bool unlinked;             /* the child has no name any more */
 	struct notify_watch *dead; /* one-shot watches that have fired */
+	struct notify_watch *told; /* with references: those that want to be called after it */
 };
+
+/* The owner learns of it outside the locks, by one deliverer at a time. inode spin. */
+static void tell_later(struct event *e, struct notify_watch *w)
+{
+	if (!w->ops->told || w->telling)
+		return;
+	w->telling = true;
+	ref_get(&w->ref);
+	w->next_told = e->told;
+	e->told = w;
+}
+
+/* After delivery, without locks. */
+static void event_finish(struct event *e)
+{
+	struct notify_watch *w;
+
+	while ((w = e->told)) {
+		spin_lock(&w->inode->spin);
+		e->told = w->next_told;
+		w->telling = false;
+		spin_unlock(&w->inode->spin);
+		w->ops->told(w);
+		notify_put(w);
+	}
+	finish_all(e->dead);
+}
 
 static void deliver(struct inode *i, struct event *e)
 {
@@ -118,10 +146,11 @@ static void deliver(struct inode *i, struct event *e)
 
 	spin_lock(&i->spin);
 	hlist_for_each_safe(w, next, &i->watches, node) {
-		if (!(w->mask & e->mask & IN_ALL_EVENTS) ||
+		if (!(w->mask & e->mask & NOTIFY_EVENTS) ||
 		    (e->unlinked && w->mask & IN_EXCL_UNLINK))
 			continue;
 		w->ops->event(w, e->mask, e->name, e->cookie);
+		tell_later(e, w);
 		if (w->mask & IN_ONESHOT && detach_locked(w)) {
 			w->next_dead = e->dead;
 			e->dead = w;
@@ -141,7 +170,7 @@ static void deliver_parent(struct dentry *d, u32 mask)
 		deliver(d->parent->inode, &e);
 	}
 	spin_unlock(&d->lock);
-	finish_all(e.dead);
+	event_finish(&e);
 }
 
 static u32 parent_mask(const struct dentry *d)
@@ -180,7 +209,7 @@ void notify_inode_slow(struct inode *i, u32 mask, const struct qstr *name, u32 c
 	if (!name && S_ISDIR(i->mode) && !(mask & (IN_DELETE_SELF | IN_MOVE_SELF)))
 		e.mask |= IN_ISDIR;
 	deliver(i, &e);
-	finish_all(e.dead);
+	event_finish(&e);
 }
 
 void notify_move_slow(struct inode *from, const struct qstr *old, struct inode *to,
@@ -190,6 +219,8 @@ void notify_move_slow(struct inode *from, const struct qstr *old, struct inode *
 	u32 cookie = (u32)atomic_add_return(&last_cookie, 1);
 	u32 dir = S_ISDIR(moved->mode) ? IN_ISDIR : 0;
 
+	if (from == to)
+		notify_inode_slow(from, NOTIFY_RENAME | dir, old, 0);
 	notify_inode_slow(from, IN_MOVED_FROM | dir, old, cookie);
 	notify_inode_slow(to, IN_MOVED_TO | dir, new, cookie);
 	if (replaced)

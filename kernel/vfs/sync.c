@@ -163,13 +163,30 @@ long sys_fallocate(int fd, u32 mode, loff_t offset, loff_t len)
 	return ret;
 }
 
+/* What lies in the cache of whole pages of [start, start + len) (0: to the end) goes, once it is written. */
+static void dont_need(struct inode *i, u64 start, u64 len)
+{
+	u64 first = DIV_ROUND_UP(start, PAGE_SIZE), end = start + len, last = end >> PAGE_SHIFT;
+
+	if (!i->mapping.ops || i->mapping.ops->memory_backed)
+		return;
+	if (!len || end < start || end >= i->size)
+		last = U64_MAX;
+	if (first >= last)
+		return;
+	(void)!mapping_write(&i->mapping, first, last - 1); /* who wrote is told of errors */
+	page_cache_drop_clean(&i->mapping, first, last - 1);
+}
+
 /* Advice changes no result, and memory-backed files have nothing to read ahead. */
-static long check_advice(struct file *f, u64 len, u32 advice)
+static long take_advice(struct file *f, u64 start, u64 len, u32 advice)
 {
 	if (S_ISFIFO(f->inode->mode))
 		return -ESPIPE;
 	if ((s64)len < 0)
 		return -EINVAL;
+	if (advice == POSIX_FADV_DONTNEED)
+		dont_need(f->inode, start, len);
 	return advice <= POSIX_FADV_NOREUSE ? 0 : -EINVAL;
 }
 
@@ -180,7 +197,7 @@ long sys_fadvise64(int fd, loff_t offset, u64 len, u32 advice)
 
 	if (!f.file)
 		return -EBADF;
-	ret = check_advice(f.file, len, advice);
+	ret = take_advice(f.file, (u64)offset, len, advice);
 	fd_put(f);
 	return ret;
 }

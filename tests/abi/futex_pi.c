@@ -411,10 +411,28 @@ TEST(plain_wake_prefers_priority)
 /* --- requeue --- */
 
 static volatile int nr_owned, nr_waiting;
+static volatile int waiter_tid[5];
+
+/* All of them are about to wait: until they do. */
+static void waiters_sleep(int nr)
+{
+	while (nr_waiting != nr)
+		sleep_ms(1);
+	for (int i = 0; i < nr; i++)
+		wait_state(waiter_tid[i], "S");
+}
+
+static void waiter_comes(void)
+{
+	static int next;
+
+	waiter_tid[__sync_fetch_and_add(&next, 1)] = gettid_();
+	__sync_fetch_and_add(&nr_waiting, 1);
+}
 
 static void *cond_waiter(void *arg)
 {
-	__sync_fetch_and_add(&nr_waiting, 1);
+	waiter_comes();
 	CHECK_OK(futex(&words[5], FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &words[6], 0));
 	CHECK_EQ(words[6] & FUTEX_TID_MASK, gettid_());
 	nr_owned++;
@@ -428,9 +446,7 @@ TEST(requeue_makes_owners)
 
 	for (int i = 0; i < 5; i++)
 		CHECK_EQ(pthread_create(&t[i], NULL, cond_waiter, NULL), 0);
-	while (nr_waiting != 5)
-		sleep_ms(1);
-	sleep_ms(30);
+	waiters_sleep(5);
 	CHECK_ERR(futex(&words[5], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), EINVAL);
 	CHECK_ERR(futex(&words[5], FUTEX_REQUEUE_PRIVATE, 0, (void *)5, &words[7], 0), EINVAL);
 	CHECK_ERR(futex(&words[5], FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)5, &words[7], 0), EINVAL);
@@ -453,9 +469,9 @@ TEST(requeue_makes_owners)
 
 static void *cond_timed_waiter(void *arg)
 {
-	struct timespec ts = soon(CLOCK_MONOTONIC, 60);
+	struct timespec ts = soon(CLOCK_MONOTONIC, 1000);
 
-	nr_waiting = 1;
+	waiter_comes();
 	CHECK_ERR(futex(&words[5], FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, &ts, &words[6], 0), ETIMEDOUT);
 	return arg;
 }
@@ -468,9 +484,7 @@ TEST(requeued_waiter_times_out)
 	CHECK_ERR(futex(&words[5], FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, &ts, &words[6], 0), ETIMEDOUT);
 	CHECK_OK(lock_pi(&words[6]));
 	CHECK_EQ(pthread_create(&t, NULL, cond_timed_waiter, NULL), 0);
-	while (!nr_waiting)
-		sleep_ms(1);
-	sleep_ms(20);
+	waiters_sleep(1);
 	CHECK_EQ(futex(&words[5], FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)0, &words[6], 0), 1);
 	CHECK_EQ(pthread_join(t, NULL), 0);
 	CHECK_OK(unlock_pi(&words[6]));

@@ -51,6 +51,38 @@ TEST(smaps_counts_what_is_touched)
 	}
 }
 
+/* A list longer than any buffer: in one piece, in small ones, by steps back and jumps ahead. */
+TEST(maps_reads_the_same_in_pieces)
+{
+	enum { AREAS = 400, ROOM = 128 * 1024 };
+	static char whole[ROOM], pieces[ROOM], piece[5000];
+	char *p = mmap(NULL, AREAS * 2 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = CHECK_OK(open("/proc/self/maps", O_RDONLY));
+	ssize_t n, len = 0, at = 0;
+
+	CHECK(p != MAP_FAILED);
+	for (int i = 0; i < AREAS; i++)
+		CHECK_OK(mprotect(p + i * 2 * 4096, 4096, PROT_NONE));
+	while ((n = CHECK_OK(read(fd, whole + len, ROOM - len))) > 0)
+		len += n;
+	CHECK(len > AREAS * 2 * 40 && len < ROOM);
+	CHECK_OK(lseek(fd, 0, SEEK_SET));
+	while ((n = CHECK_OK(read(fd, pieces + at, 333))) > 0)
+		at += n;
+	CHECK_EQ(at, len);
+	CHECK(!memcmp(whole, pieces, len));
+	for (int i = 0; i < 20; i++) {
+		at = (len - 1) * ((i * 7) % 20) / 19;
+		n = CHECK_OK(pread(fd, piece, sizeof(piece), at));
+		CHECK(n > 0);
+		CHECK(!memcmp(whole + at, piece, n));
+	}
+	CHECK_EQ(pread(fd, piece, sizeof(piece), len), 0);
+	CHECK_EQ(pread(fd, piece, sizeof(piece), len + 100000), 0);
+	CHECK_EQ(pread(fd, piece, 10, 0), 10);
+	CHECK(!memcmp(whole, piece, 10));
+}
+
 TEST(smaps_rollup_sums_up)
 {
 	char buf[4096];

@@ -8,7 +8,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-enum { LAST = 470 };
+enum { LAST = 470, PART = 60 };
 
 /* Ends or blinds the machine when root asks for it, as it should; or kills the tests at random. */
 static const short root_spares[] = {
@@ -117,43 +117,49 @@ static void watch(long nr, pid_t pid)
 		;
 }
 
-static void sweep(bool as_root, u64 seed)
+/* One number: all rounds, or as many as RESTARTS children come to. */
+static void sweep_in_children(long nr, bool as_root, u64 seed)
 {
 	int rounds = SCALE(40, 10000);
 	pid_t leader = getpid();
 
-	progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(progress != MAP_FAILED);
-	for (long nr = 0; nr <= LAST; nr++) {
-		if (nr == SYS_rt_sigreturn && as_root)
-			continue;
-		if (as_root && in_list(nr, root_spares, ARRAY_SIZE(root_spares)))
-			continue;
-		*progress = (struct progress){ (seed ^ nr * 0x9e3779b97f4a7c15ull) | 1, 0 };
-		for (int tries = 0; progress->done < rounds && tries <= RESTARTS; tries++) {
-			pid_t pid = test_fork();
+	*progress = (struct progress){ (seed ^ nr * 0x9e3779b97f4a7c15ull) | 1, 0 };
+	for (int tries = 0; progress->done < rounds && tries <= RESTARTS; tries++) {
+		pid_t pid = test_fork();
 
-			if (pid == 0) {
-				if (!as_root)
-					become(31337, 31337);
-				sweep_number(nr, rounds);
-			}
-			watch(nr, pid);
-			CHECK_EQ(getpid(), leader);
+		if (pid == 0) {
+			if (!as_root)
+				become(31337, 31337);
+			sweep_number(nr, rounds);
 		}
+		watch(nr, pid);
+		CHECK_EQ(getpid(), leader);
 	}
 }
 
-TEST_LIMIT(as_a_user, 3000)
+static void sweep(long first, bool as_root, u64 seed)
 {
 	VM_ONLY;
 	set_up();
-	sweep(false, 0x1234567);
+	progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(progress != MAP_FAILED);
+	for (long nr = first; nr < first + PART && nr <= LAST; nr++) {
+		if (as_root && (nr == SYS_rt_sigreturn || in_list(nr, root_spares, ARRAY_SIZE(root_spares))))
+			continue;
+		sweep_in_children(nr, as_root, seed);
+	}
 }
 
-TEST_LIMIT(as_root, 3000)
-{
-	VM_ONLY;
-	set_up();
-	sweep(true, 0x7654321);
-}
+/* In parts: with the heavy parameters each takes minutes. */
+#define SWEEP(first)                                                                               \
+	TEST_LIMIT(as_a_user_from_##first, 3000) { sweep(first, false, 0x1234567); }               \
+	TEST_LIMIT(as_root_from_##first, 3000) { sweep(first, true, 0x7654321); }
+SWEEP(0)
+SWEEP(60)
+SWEEP(120)
+SWEEP(180)
+SWEEP(240)
+SWEEP(300)
+SWEEP(360)
+SWEEP(420)
+_Static_assert(420 + PART > LAST, "the parts cover every number");

@@ -13,6 +13,7 @@
 #include <mm/user.h>
 #include <syscall/table.h>
 #include <task/task.h>
+#include <x86/canary.h>
 #include <x86/cpuid.h>
 #include <x86/debug.h>
 #include <x86/fpu.h>
@@ -180,6 +181,7 @@ struct task *arch_switch(struct task *prev, struct task *next)
 	if (segment_read(ss) != KERNEL_DS)
 		segment_write(ss, KERNEL_DS);
 	this_cpu_write(current_task, next);
+	this_cpu_write(stack_canary, next->arch.canary);
 	gate_set_stack(next->kernel_stack + KERNEL_STACK_SIZE);
 	return switch_stacks(&prev->arch.sp, next->arch.sp, prev);
 }
@@ -197,6 +199,7 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
 	struct regs *regs = task_regs(child);
 
 	child->arch = (struct arch_task){.fpu = fpu_alloc(),
+					 .canary = canary_make(),
 					 .speculation = current->arch.speculation,
 					 .rare = current->arch.rare & (ARCH_RARE_NO_TSC | ARCH_RARE_SPEC |
 								       ARCH_RARE_TLS)};
@@ -223,7 +226,7 @@ int arch_task_fork(struct task *child, u64 user_sp, bool set_tls, u64 tls)
 
 int arch_task_kernel(struct task *t, void (*fn)(void *), void *arg)
 {
-	t->arch = (struct arch_task){0};
+	t->arch = (struct arch_task){.canary = canary_make()};
 	first_frame(t, kernel_first_run, (uptr)fn, (uptr)arg);
 	return 0;
 }

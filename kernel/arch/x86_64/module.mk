@@ -3,7 +3,7 @@ uses := lib sync sched mm task time boot dev signal syscall
 # The gate, traps, contexts.
 gate_srcs := entry.S thunks.S gate.c traps.c switch.S context.c core_notes.c ptrace.c debug_regs.c io_ports.c ldt.c espfix.c fpu.c signal_frame.c usercopy.c
 # Boot, paging, processors, interrupts, clocks.
-machine_srcs := pvh.S pvh_info.c early.c alternatives.c bugs.c mitigations.c speculation.c pti.c gdt.c cpu.c cpuinfo.c topology.c setup.c paging.c tlb.c lapic.c ioapic.c irq.c \
+machine_srcs := pvh.S pvh_info.c early.c alternatives.c bugs.c mitigations.c speculation.c pti.c canary.c gdt.c cpu.c cpuinfo.c topology.c setup.c paging.c tlb.c lapic.c ioapic.c irq.c \
 	smp.c string.S trampoline.S clocks.c kvmclock.c timer.c rtc.c power.c backtrace.c \
 	vdso.c vdso_image.S
 srcs := $(gate_srcs) $(machine_srcs)

@@ -7,6 +7,7 @@
 #include <lib/log.h>
 #include <task/task.h>
 #include <x86/apic.h>
+#include <x86/canary.h>
 #include <x86/cpu_init.h>
 #include <x86/early.h>
 #include <x86/image.h>
@@ -18,6 +19,8 @@ void arch_traps_init(void)
 {
 	init_idle_task.kernel_stack = (uptr)boot_stack;
 	this_cpu_write(current_task, &init_idle_task);
+	init_idle_task.arch.canary = canary_make();
+	this_cpu_write(stack_canary, init_idle_task.arch.canary);
 	traps_cpu_init();
 	fpu_cpu_init();
 }

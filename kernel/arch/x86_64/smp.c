@@ -20,6 +20,7 @@
 #include <time/clock.h>
 #include <time/timer.h>
 #include <x86/apic.h>
+#include <x86/canary.h>
 #include <x86/cpu_init.h>
 #include <x86/gdt.h>
 #include <x86/image.h>
@@ -168,6 +169,8 @@ static bool start_cpu(u32 cpu)
 	if (!idle)
 		return false;
 	*per_cpu_ptr(current_task, cpu) = idle;
+	idle->arch.canary = canary_make();
+	*per_cpu_ptr(stack_canary, cpu) = idle->arch.canary;
 	secondary_stack = (uptr)task_regs(idle);
 	secondary_cpu = cpu;
 	lapic_send_init(cpu_apic_id[cpu]);

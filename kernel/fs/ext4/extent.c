@@ -567,3 +567,83 @@ int ext4_extent_unmap(struct ext4_handle *h, struct inode *i, u32 first, u32 las
 		err = unmap_step(h, i, first, &last, done);
 	return err;
 }
+
+/* ---- Moving ---- */
+
+int ext4_extent_split(struct ext4_handle *h, struct inode *i, u32 lblk)
+{
+	struct ext4_extent *e;
+	struct path_to p;
+	struct level *l;
+	u32 before, after;
+	int err = path_for_change(h, &p, i, lblk, 1);
+
+	if (err)
+		return err;
+	l = leaf_of(&p);
+	e = l->at >= 0 ? &extents(l)[l->at] : NULL;
+	if (e && e->block < lblk && lblk - e->block < ext4_extent_len(e)) {
+		bool unwritten = ext4_extent_unwritten(e);
+		u64 start = ext4_extent_start(e);
+
+		before = lblk - e->block;
+		after = ext4_extent_len(e) - before;
+		entry_open(l, (u32)l->at + 1);
+		extent_set(e + 1, lblk, start + before, after, unwritten);
+		extent_set(e, e->block, start, before, unwritten);
+		node_seal(&p, l);
+	}
+	path_put_bufs(&p);
+	return 0;
+}
+
+/* Entries [from, to] of the path's leaf get keys that are `by` larger. All accessible. */
+static void entries_move(struct path_to *p, s32 from, s32 to, s64 by)
+{
+	struct level *l = leaf_of(p);
+
+	for (s32 n = from; n <= to; n++)
+		extents(l)[n].block = (u32)(extents(l)[n].block + by);
+	node_seal(p, l);
+	if (!from)
+		keys_correct(p, p->depth);
+}
+
+/* The leaf with the first entry at or behind *at; where the next one begins. U32_MAX: the last. */
+static u32 move_down(struct path_to *p, u32 at, s64 by)
+{
+	struct level *l = leaf_of(p);
+	s32 from = l->at;
+
+	if (from < 0 || extents(l)[from].block < at)
+		from++;
+	if (from < l->h->entries)
+		entries_move(p, from, l->h->entries - 1, by);
+	return next_leaf_key(p);
+}
+
+/* The leaf with the last entry at or before `at`; what lies before the first moved. U32_MAX: nothing. */
+static u32 move_up(struct path_to *p, u32 first, s64 by)
+{
+	struct level *l = leaf_of(p);
+	s32 to = l->at, from = to + 1;
+	u32 key = first;
+
+	while (from > 0 && extents(l)[from - 1].block >= first)
+		key = extents(l)[--from].block;
+	if (from <= to)
+		entries_move(p, from, to, by);
+	return from || key <= first ? U32_MAX : key - 1;
+}
+
+int ext4_extent_move(struct ext4_handle *h, struct inode *i, u32 first, s64 by, u32 *at)
+{
+	struct path_to p;
+	int err = path_for_change(h, &p, i, *at, 0);
+
+	if (err)
+		return err;
+	*at = by < 0 ? move_down(&p, *at, by) : move_up(&p, first, by);
+	path_put_bufs(&p);
+	return 0;
+}

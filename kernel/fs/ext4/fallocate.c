@@ -1,15 +1,21 @@
 /*
- * fallocate(2): unwritten runs for holes, and holes (or zeroes) for data.
+ * fallocate(2): unwritten runs for holes, holes (or zeroes) for data, ranges that are taken out or put in.
  *
  * A hole is punched under mapping.write_lock: the parts of pages at its edges are zeroed in the
  * cache, the pages between leave it, their promises and blocks are freed, and pages that a fault
  * has read meanwhile leave it again. Reads of pages hold map_lock, so none is under way when a block
  * is freed.
+ *
+ * When the rest of a file moves, it is written first and leaves the cache; then the keys of its runs
+ * change, a leaf of the tree per handle. If the machine stops in between, a gap is left in the file, as
+ * on Linux. An inserted range makes the file longer before anything moves, a collapsed one shorter after.
  */
 #include <lib/string.h>
 #include <linux/falloc.h>
 #include <mm/mm.h>
 #include "internal.h"
+
+#define MOVING (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)
 
 /* ---- Holes ---- */
 
@@ -112,7 +118,7 @@ static int fill_hole(struct inode *i, struct ext4_map *m)
 	return err;
 }
 
-static int fill_holes(struct inode *i, u64 start, u64 end)
+int ext4_fill_holes(struct inode *i, u64 start, u64 end)
 {
 	struct ext4_fs *fs = ext4_fs(i->sb);
 	u64 lblk = start >> fs->g.block_bits, stop = (end + fs->g.block_size - 1) >> fs->g.block_bits;
@@ -154,6 +160,107 @@ static int finish(struct inode *i, u64 size, bool data_changed)
 	return err;
 }
 
+/* ---- Moving the rest of the file ---- */
+
+static int move_step(struct inode *i, u32 first, s64 by, u32 *at)
+{
+	struct ext4_handle h;
+	int err = ext4_start(ext4_fs(i->sb), &h, 2 * CREDITS_MAP + CREDITS_INODE);
+
+	if (err)
+		return err;
+	rwsem_write_lock(&ext4_i(i)->map_lock);
+	ext4_memo_drop(ext4_i(i));
+	if (by > 0 && *at == U32_MAX - 1)
+		err = ext4_extent_split(&h, i, first);
+	if (!err)
+		err = ext4_extent_move(&h, i, first, by, at);
+	rwsem_write_unlock(&ext4_i(i)->map_lock);
+	if (!err)
+		err = ext4_inode_store(&h, i); /* the root of the tree lies in it */
+	ext4_note_tid(&h, i, true);
+	ext4_stop(&h);
+	return err;
+}
+
+static int move_rest(struct inode *i, u32 first, s64 by)
+{
+	u32 at = by < 0 ? first : U32_MAX - 1;
+	int err = 0;
+
+	while (!err && at != U32_MAX)
+		err = move_step(i, first, by, &at);
+	return err;
+}
+
+static int resize(struct inode *i, u64 size)
+{
+	struct ext4_handle h;
+	int err = ext4_start(ext4_fs(i->sb), &h, CREDITS_INODE);
+
+	if (err)
+		return err;
+	rwsem_write_lock(&ext4_i(i)->map_lock);
+	ext4_i(i)->disk_size = size;
+	smp_store_release(&i->size, size);
+	rwsem_write_unlock(&ext4_i(i)->map_lock);
+	inode_touch(i, ATTR_CTIME | ATTR_MTIME);
+	err = ext4_inode_store(&h, i);
+	ext4_note_tid(&h, i, true);
+	ext4_stop(&h);
+	return err;
+}
+
+static int collapse(struct inode *i, u64 start, u64 end)
+{
+	u32 bits = ext4_fs(i->sb)->g.block_bits;
+	int err = ext4_unmap_all(i, (u32)(start >> bits), (u32)(end >> bits) - 1);
+
+	if (!err)
+		err = move_rest(i, (u32)(end >> bits), -(s64)((end - start) >> bits));
+	return err ? err : resize(i, i->size - (end - start));
+}
+
+static int insert(struct inode *i, u64 start, u64 end)
+{
+	u32 bits = ext4_fs(i->sb)->g.block_bits;
+	u32 by = (u32)((end - start) >> bits);
+	struct ext4_map m = {.lblk = U32_MAX - 1 - by, .len = by};
+	int err = ext4_map_block(i, &m); /* blocks far behind the end would leave the last number behind */
+
+	if (!err && (m.pblk || m.len < by))
+		err = -EINVAL;
+	if (!err)
+		err = resize(i, i->size + (end - start));
+	return err ? err : move_rest(i, (u32)(start >> bits), (s64)((end - start) >> bits));
+}
+
+static int shift_check(const struct inode *i, u32 mode, u64 start, u64 end)
+{
+	if ((start | end) & (ext4_fs(i->sb)->g.block_size - 1))
+		return -EINVAL;
+	if (mode & FALLOC_FL_COLLAPSE_RANGE)
+		return end >= i->size ? -EINVAL : 0;
+	if (end - start > i->sb->max_bytes - i->size)
+		return -EFBIG;
+	return start >= i->size ? -EINVAL : 0;
+}
+
+/* write_lock held; what was dirty is written. */
+static int shift(struct inode *i, u32 mode, u64 start, u64 end)
+{
+	u64 first = start >> PAGE_SHIFT;
+	int err;
+
+	drop_pages(i, first, U64_MAX);
+	ext4_promises_drop(i, first, U64_MAX);
+	err = mode & FALLOC_FL_COLLAPSE_RANGE ? collapse(i, start, end) : insert(i, start, end);
+	ext4_i(i)->goal_pblk = 0;
+	drop_pages(i, first, U64_MAX);
+	ext4_promises_drop(i, first, U64_MAX);
+	return err;
+}
+
 static int run(struct inode *i, u32 mode, u64 start, u64 end)
 {
 	bool hole = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
@@ -165,25 +272,30 @@ static int run(struct inode *i, u32 mode, u64 start, u64 end)
 	if (!err && hole)
 		err = punch(i, start, end);
 	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
-		err = fill_holes(i, start, end);
+		err = ext4_fill_holes(i, start, end);
 	return err ? err : finish(i, size, hole);
 }
 
 long ext4_fallocate(struct file *f, int mode, loff_t off, loff_t len)
 {
 	struct inode *i = f->inode;
+	bool moves = mode & MOVING;
+	u64 start = (u64)off, end = start + (u64)len;
 	int err;
 
-	/* Moving the rest of the file (collapse, insert) is not done here; nor maps of blocks. */
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | MOVING))
 		return -EOPNOTSUPP;
 	if (!ext4_uses_extents(i) && !(mode & FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->lock);
-	err = inode_strip_privileges(f->path.dentry);
+	err = moves ? shift_check(i, (u32)mode, start, end) : 0;
+	if (!err)
+		err = inode_strip_privileges(f->path.dentry);
+	if (!err && moves)
+		err = mapping_write(&i->mapping, start >> PAGE_SHIFT, U64_MAX);
 	mutex_lock(&i->mapping.write_lock);
 	if (!err)
-		err = run(i, (u32)mode, (u64)off, (u64)off + (u64)len);
+		err = moves ? shift(i, (u32)mode, start, end) : run(i, (u32)mode, start, end);
 	mutex_unlock(&i->mapping.write_lock);
 	rwsem_write_unlock(&i->lock);
 	return err;

@@ -454,7 +454,6 @@ int ext4_fsync(struct file *f, bool data_only)
 	return err ? err : e;
 }
 
-
 static loff_t seek_data(struct inode *i, u64 pos, bool want_data);
 
 loff_t ext4_llseek(struct file *f, loff_t off, int whence)
@@ -470,28 +469,29 @@ loff_t ext4_llseek(struct file *f, loff_t off, int whence)
 	return off < 0 ? off : file_llseek_size(f, off, SEEK_SET, (loff_t)max, 0);
 }
 
-/* Data: a written block, or a page in the cache that is dirty (a promise, or over an unwritten run). */
-static bool page_has_data(struct inode *i, u32 lblk)
-{
-	u64 index = (u64)lblk >> bits_per_page(ext4_fs(i->sb));
-	struct page *p = page_cache_find(&i->mapping, index);
-	bool dirty = p && page_test(p, PG_DIRTY);
-
-	if (p)
-		page_put(p);
-	return dirty;
-}
-
-/* In an unwritten run or hole of len blocks: how many of them, from lblk on, are alike. */
+/*
+ * In an unwritten run or hole of len blocks: how many of them, from lblk on, are alike. Data is what lies in
+ * dirty pages (a promise, or over an unwritten run).
+ */
 static u32 same_in_cache(struct inode *i, u32 lblk, u32 len, bool *data)
 {
-	u32 bits = bits_per_page(ext4_fs(i->sb)), step = 1u << bits, n;
+	u32 bits = bits_per_page(ext4_fs(i->sb));
+	u64 index = lblk >> bits, end = page_cache_next_dirty(&i->mapping, index);
 
-	*data = page_has_data(i, lblk);
-	for (n = step - (lblk & (step - 1)); n < len; n += step)
-		if (page_has_data(i, lblk + n) != *data)
-			break;
-	return MIN(n, len);
+	*data = end == index;
+	while (*data && (end << bits) - lblk < len && page_cache_next_dirty(&i->mapping, end) == end)
+		end++;
+	return end >= (u64)U32_MAX >> bits ? len : (u32)MIN((end << bits) - lblk, (u64)len);
+}
+
+int ext4_map_seen(struct inode *i, struct ext4_map *m, bool *cached)
+{
+	int err = ext4_map_block(i, m);
+
+	*cached = false;
+	if (!err && (!m->pblk || m->unwritten) && i->mapping.nr_dirty)
+		m->len = same_in_cache(i, m->lblk, m->len, cached);
+	return err;
 }
 
 static loff_t seek_data(struct inode *i, u64 pos, bool want_data)
@@ -505,12 +505,10 @@ static loff_t seek_data(struct inode *i, u64 pos, bool want_data)
 	while (lblk < end) {
 		struct ext4_map m = {.lblk = (u32)lblk, .len = (u32)(end - lblk)};
 
-		err = ext4_map_block(i, &m);
+		err = ext4_map_seen(i, &m, &data);
 		if (err)
 			return err;
-		data = m.pblk && !m.unwritten;
-		if (!data && i->mapping.nr_dirty)
-			m.len = same_in_cache(i, m.lblk, m.len, &data);
+		data |= m.pblk && !m.unwritten;
 		if (data == want_data)
 			return (loff_t)MAX(pos, lblk << fs->g.block_bits);
 		lblk += m.len;
@@ -520,10 +518,17 @@ static loff_t seek_data(struct inode *i, u64 pos, bool want_data)
 	return want_data ? -ENXIO : (loff_t)size;
 }
 
+static int open_file(struct inode *i, struct file *f)
+{
+	f->mode |= FMODE_CAN_DIRECT;
+	return 0;
+}
+
 const struct file_ops ext4_file_fops = {
 	.name = "ext4",
-	.read = file_read_cached,
-	.write = file_write_cached,
+	.open = open_file,
+	.read = ext4_read,
+	.write = ext4_write,
 	.llseek = ext4_llseek,
 	.mmap = file_mmap_cached,
 	.fsync = ext4_fsync,

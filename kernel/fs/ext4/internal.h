@@ -6,7 +6,7 @@
  *	journal.c commit.c checkpoint.c recover.c              transactions (journal.h)
  *	balloc.c ialloc.c                free blocks and inodes
  *	map.c extent.c extent_tree.c indirect.c                which block holds which part of a file
- *	inode.c orphan.c truncate.c file.c fallocate.c         inodes and their data
+ *	inode.c truncate.c file.c direct.c fallocate.c fiemap.c  inodes and their data
  *	dir.c htree.c readdir.c namei.c                        names
  *	xattr.c acl.c ioctl.c super.c options.c
  *
@@ -33,6 +33,7 @@ struct ext4_fs;
 struct ext4_journal;
 struct ext4_tx;
 struct ext4_jentry;
+struct ext4_map;
 
 /* ---- Requests (io.c) ---- */
 
@@ -299,7 +300,14 @@ extern const struct mapping_ops ext4_data_ops;
 int ext4_fsync(struct file *f, bool data_only);
 long ext4_ioctl(struct file *f, unsigned int cmd, u64 arg);
 long ext4_fallocate(struct file *f, int mode, loff_t off, loff_t len);
+/* Unwritten blocks wherever bytes [start, end) have none. mapping.write_lock. */
+int ext4_fill_holes(struct inode *i, u64 start, u64 end) __must_check;
+/* ext4_map_block; *cached: it is a hole or unwritten, with data in the cache that is not on the disk. */
+int ext4_map_seen(struct inode *i, struct ext4_map *m, bool *cached) __must_check;
+long ext4_fiemap(struct inode *i, u64 arg);
 loff_t ext4_llseek(struct file *f, loff_t off, int whence);
+ssize_t ext4_read(struct file *f, struct io_iter *to, loff_t *pos);
+ssize_t ext4_write(struct file *f, struct io_iter *from, loff_t *pos);
 
 /* truncate.c, orphan.c */
 /* Frees what lies beyond i->size; the inode is on the orphan list meanwhile. */
@@ -392,6 +400,14 @@ int ext4_extent_written(struct ext4_handle *h, struct inode *i, u32 lblk, u32 le
 int ext4_extent_unmap(struct ext4_handle *h, struct inode *i, u32 first, u32 last, bool *done)
 	__must_check;
 void ext4_extent_init(struct ext4_ino *ei);
+/* A run that goes across lblk becomes two. map_lock exclusively, as the next. CREDITS_MAP. */
+int ext4_extent_split(struct ext4_handle *h, struct inode *i, u32 lblk) __must_check;
+/*
+ * Moves the runs of one leaf that begin at or behind `first` by so many blocks, to where nothing is. Down:
+ * from *at (at first: first) on; up: from *at (at first: U32_MAX - 1) backwards. *at moves on; U32_MAX: all
+ * are moved. CREDITS_MAP.
+ */
+int ext4_extent_move(struct ext4_handle *h, struct inode *i, u32 first, s64 by, u32 *at) __must_check;
 int ext4_indirect_find(struct inode *i, struct ext4_map *m) __must_check;
 int ext4_indirect_enter(struct ext4_handle *h, struct inode *i, const struct ext4_map *m) __must_check;
 int ext4_indirect_unmap(struct ext4_handle *h, struct inode *i, u32 first, u32 last, bool *done)

@@ -1,4 +1,5 @@
-/* ioctl(2) of files and directories: inode flags (chattr, lsattr) and the generation number. */
+/* ioctl(2) of files and directories: inode flags (chattr, lsattr), the generation number, the map of blocks. */
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <mm/user.h>
 #include "internal.h"
@@ -67,6 +68,8 @@ long ext4_ioctl(struct file *f, unsigned int cmd, u64 arg)
 		return flags_set(f, arg);
 	case FS_IOC_GETVERSION:
 		return get_int(arg, ei->generation);
+	case FS_IOC_FIEMAP:
+		return ext4_fiemap(f->inode, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -389,7 +389,8 @@ static int link_jump(struct inode *i, struct path *out)
 
 struct open_text {
 	struct mutex lock; /* LOCK_RANK_PROC_TEXT */
-	struct text text;  /* lock */
+	struct text text;  /* lock: from `base` on */
+	u64 base;          /* lock: what comes before has been read and is gone */
 	bool made;         /* lock */
 };
 
@@ -413,8 +414,8 @@ static void text_release(struct file *f)
 	kfree(o);
 }
 
-/* At least `enough` bytes of it, or all there is. */
-static int text_make(struct open_text *o, struct inode *i, size_t enough)
+/* As far as `end`, or all there is. */
+static int text_make(struct open_text *o, struct inode *i, u64 end)
 {
 	const struct proc_entry *e = proc_of(i)->entry;
 	struct proc_target target;
@@ -422,7 +423,7 @@ static int text_make(struct open_text *o, struct inode *i, size_t enough)
 
 	if (err)
 		return err;
-	o->text.enough = enough;
+	o->text.enough = end - o->base;
 	if (e->guarded && !proc_may_access(target.task))
 		err = -EACCES;
 	else
@@ -434,21 +435,37 @@ static int text_make(struct open_text *o, struct inode *i, size_t enough)
 	return err;
 }
 
-static void text_rewind(struct text *t)
+static void text_rewind(struct open_text *o)
 {
+	struct text *t = &o->text;
+
 	t->len = 0;
 	t->next = 0;
 	t->failed = t->more = false;
+	o->base = 0;
+}
+
+/* Forgets what lies before pos: a list of any length is read through a small buffer. */
+static void text_drop(struct open_text *o, u64 pos)
+{
+	struct text *t = &o->text;
+	size_t n = MIN(pos - o->base, (u64)t->len);
+
+	if (!n)
+		return;
+	t->len -= n;
+	memmove(t->buf, t->buf + n, t->len);
+	o->base += n;
 }
 
 /*
- * The text is made when reading starts and again after a rewind: one read sees one state. Of long lists
- * only what is being read is made, as their readers often look for a line and stop.
+ * The text is made when reading starts and again after a step back: one read sees one state. Of long
+ * lists only what is being read is made, as their readers often look for a line and stop.
  */
 static ssize_t text_read(struct file *f, struct io_iter *to, loff_t *pos)
 {
 	struct open_text *o = f->private;
-	size_t end = (size_t)*pos + io_count(to);
+	u64 at = (u64)*pos, end = at + io_count(to);
 	ssize_t n = 0;
 	bool anew;
 	int err = 0;
@@ -456,15 +473,17 @@ static ssize_t text_read(struct file *f, struct io_iter *to, loff_t *pos)
 	if (!proc_of(f->inode)->entry->show)
 		return -EINVAL;
 	mutex_lock(&o->lock);
-	anew = *pos == 0 || !o->made;
+	anew = at == 0 || !o->made || at < o->base;
 	if (anew)
-		text_rewind(&o->text);
-	if (anew || (o->text.more && o->text.len < end))
+		text_rewind(o);
+	if (anew || (o->text.more && o->base + o->text.len < end)) {
+		text_drop(o, at);
 		err = text_make(o, f->inode, end);
-	if (!err && *pos >= 0 && (u64)*pos < o->text.len) {
-		size_t left = o->text.len - (size_t)*pos, want = MIN((u64)left, io_count(to));
+	}
+	if (!err && *pos >= 0 && at < o->base + o->text.len) {
+		size_t skip = at - o->base, want = MIN((u64)(o->text.len - skip), io_count(to));
 
-		n = (ssize_t)io_copy_to(to, o->text.buf + *pos, want);
+		n = (ssize_t)io_copy_to(to, o->text.buf + skip, want);
 		if (!n && want)
 			err = -EFAULT;
 		*pos += n;

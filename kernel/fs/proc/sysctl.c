@@ -442,6 +442,7 @@ static const struct proc_entry inotify_children[] = {
 };
 
 static const struct proc_entry fs_children[] = {
+	INTEGER("dir-notify-enable", dir_notify_enable),
 	{.name = "epoll", .mode = S_IFDIR | 0555, .children = epoll_children},
 	NUMBER("file-max", 0644, .word = &file_max, .wide = true, .max = S64_MAX),
 	SHOWN("file-nr", show_file_nr),

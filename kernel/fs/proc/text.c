@@ -61,11 +61,15 @@ void text_printf(struct text *t, const char *fmt, ...)
 
 void text_escaped(struct text *t, const char *s, const char *escape)
 {
-	for (; *s; s++) {
-		if (strchr(escape, *s))
-			text_printf(t, "\\%03o", (unsigned char)*s);
-		else
-			text_append(t, s, 1);
+	while (*s) {
+		size_t plain = 0;
+
+		while (s[plain] && !strchr(escape, s[plain]))
+			plain++;
+		text_append(t, s, plain);
+		s += plain;
+		if (*s)
+			text_printf(t, "\\%03o", (unsigned char)*s++);
 	}
 }
 

@@ -2,7 +2,7 @@
 #include <arch/context.h>
 #include <lib/ktest.h>
 #include <lib/string.h>
-#include <mm/slab.h>
+#include "../slab.h"
 #include "../internal.h"
 
 #define N 300
@@ -120,3 +120,32 @@ KTEST(kasan_poisons_what_is_not_ours)
 	EXPECT(kasan_is_poisoned(va));
 }
 #endif
+
+#ifndef CONFIG_KASAN /* there, freed objects wait elsewhere and may not be read */
+KTEST(slab_free_lists_show_no_addresses)
+{
+	struct kmem_cache *c = kmem_cache_create("test-secret", 64, 8);
+	void *a = kmem_cache_alloc(c, GFP_KERNEL), *b = kmem_cache_alloc(c, GFP_KERNEL);
+	u64 stored;
+
+	EXPECT(a && b);
+	kmem_cache_free(c, a);
+	kmem_cache_free(c, b);
+	stored = *(volatile u64 *)((char *)b + c->link); /* b is linked to a */
+	EXPECT(stored != (uptr)a && stored >> 47 != (uptr)a >> 47);
+	EXPECT(slab_next(c, b) == a);
+}
+#endif
+
+KTEST(slab_span_stays_in_its_object)
+{
+	char *p = kmalloc(96, GFP_KERNEL);
+	const struct page *page = page_of(p);
+
+	EXPECT(slab_span_ok(page, p, 96));
+	EXPECT(slab_span_ok(page, p + 40, 56));
+	EXPECT(slab_span_ok(page, p + 96, 0));
+	EXPECT(!slab_span_ok(page, p, 97));
+	EXPECT(!slab_span_ok(page, p + 90, 7));
+	kfree(p);
+}

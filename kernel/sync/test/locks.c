@@ -105,6 +105,38 @@ static void read_twice(void) NO_THREAD_SAFETY
 	rwsem_read_unlock(&rwsem);
 }
 
+static bool enough;
+
+static void rwsem_hog(void *unused)
+{
+	while (!READ_ONCE(enough)) {
+		rwsem_write_lock(&rwsem);
+		cpu_relax();
+		rwsem_write_unlock(&rwsem);
+	}
+}
+
+/* Running writers overtake those that wait, but not for ever. */
+KTEST(rwsem_hogs_let_others_in)
+{
+	struct ktest_thread t[2];
+
+	rwsem_init(&rwsem, LOCK_RANK_SLEEP_INNER);
+	enough = false;
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
+		ktest_thread_start(&t[i], rwsem_hog, NULL, NULL, 0);
+	for (u32 i = 0; i < 10; i++) {
+		rwsem_read_lock(&rwsem);
+		rwsem_read_unlock(&rwsem);
+		rwsem_write_lock(&rwsem);
+		rwsem_write_unlock(&rwsem);
+	}
+	WRITE_ONCE(enough, true);
+	for (u32 i = 0; i < ARRAY_SIZE(t); i++)
+		ktest_thread_join(&t[i]);
+	EXPECT(rwsem.count == 0);
+}
+
 KTEST(rwsem_lets_readers_share)
 {
 	rwsem_init(&rwsem, LOCK_RANK_SLEEP_INNER);

@@ -137,6 +137,10 @@ void page_cache_truncate(struct mapping *m, u64 first, u64 last);
  * which has something else now. -EBUSY: changed ones stay. The caller keeps write(2) out. May sleep.
  */
 int page_cache_invalidate(struct mapping *m, u64 first, u64 last) __must_check;
+/* Clean pages among [first, last] that nobody maps leave the cache. May sleep. */
+void page_cache_drop_clean(struct mapping *m, u64 first, u64 last);
 /* First index >= from that has data (has none), for SEEK_DATA and SEEK_HOLE; U64_MAX: none. */
 u64 page_cache_next_present(struct mapping *m, u64 from);
 u64 page_cache_next_hole(struct mapping *m, u64 from);
+/* First index >= from whose page is dirty; U64_MAX: none. Not for memory-backed mappings. */
+u64 page_cache_next_dirty(struct mapping *m, u64 from);

@@ -38,6 +38,11 @@ DEFINE_USER_PTR(strv, struct user_str); /* argv, envp: array of strings, ended b
 
 int user_copy_in(void *dst, u64 src, size_t n) __must_check;
 int user_copy_out(u64 dst, const void *src, size_t n) __must_check;
+/* The same where n was not known to the compiler: kernel memory that is a slab object must hold it all. */
+int user_copy_in_span(void *dst, u64 src, size_t n) __must_check;
+int user_copy_out_span(u64 dst, const void *src, size_t n) __must_check;
+/* That check alone: panics. */
+void user_span_check(const void *p, size_t n);
 
 #define user_check_(p, obj)                                                                        \
 	static_assert(__builtin_types_compatible_p(__typeof__((p).type_of[0]), __typeof__(*(obj))), \
@@ -51,9 +56,9 @@ int user_copy_out(u64 dst, const void *src, size_t n) __must_check;
 	({ user_check_(dst, src); user_copy_out((dst).uaddr, (src), sizeof(*(src))); })
 /* Arrays of n elements. The caller has bounded n. */
 #define user_read_array(dst, src, n)                                                               \
-	({ user_check_(src, dst); user_copy_in((dst), (src).uaddr, (size_t)(n) * sizeof(*(dst))); })
+	({ user_check_(src, dst); user_copy_in_span((dst), (src).uaddr, (size_t)(n) * sizeof(*(dst))); })
 #define user_write_array(dst, src, n)                                                              \
-	({ user_check_(dst, src); user_copy_out((dst).uaddr, (src), (size_t)(n) * sizeof(*(src))); })
+	({ user_check_(dst, src); user_copy_out_span((dst).uaddr, (src), (size_t)(n) * sizeof(*(src))); })
 
 /* The range lies in user space, mapped or not: for calls that check a buffer before anything else. */
 bool user_range_ok(u64 addr, u64 n);

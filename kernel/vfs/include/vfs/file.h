@@ -120,6 +120,11 @@ int file_open_nonseekable(struct inode *inode, struct file *f);
 /* Page-cache backed regular files. */
 ssize_t file_read_cached(struct file *f, struct io_iter *to, loff_t *pos);
 ssize_t file_write_cached(struct file *f, struct io_iter *from, loff_t *pos);
+/* The first part of writing: *pos for O_APPEND, limits, set-id bits. Inode lock. Bytes (0: none wanted)
+ * or -errno. */
+ssize_t file_write_begin(struct file *f, struct io_iter *from, loff_t *pos) __must_check;
+/* The last: what O_SYNC and O_DSYNC promise. */
+int file_write_sync(struct file *f) __must_check;
 /* The inner part of writing: n bytes from *pos on, which have been checked. Inode lock. Bytes or -errno. */
 ssize_t file_write_pages(struct inode *inode, struct io_iter *from, loff_t *pos, size_t n);
 int file_mmap_cached(struct file *f, struct vma *vma);

@@ -1,5 +1,5 @@
 /*
- * Watching inodes (inotify). The hooks below are called after something has happened; as long as
+ * Watching inodes (inotify, dnotify). The hooks below are called after something has happened; as long as
  * nobody watches anything they cost one test of one word. Events are named by inotify's bits.
  * All hooks: process context, no spinlock held.
  */
@@ -12,10 +12,16 @@
 
 struct notify_watch;
 
+/* A name changed within one directory: of its watches only, and beside the two halves of the move. */
+#define NOTIFY_RENAME 0x10000000
+#define NOTIFY_EVENTS (IN_ALL_EVENTS | NOTIFY_RENAME)
+
 struct notify_ops {
 	/* An event that the watch asked for; name: of the child that it is about, or NULL. Under the
 	 * inode's spinlock. */
 	void (*event)(struct notify_watch *w, u32 mask, const struct qstr *name, u32 cookie);
+	/* After that, without spinlocks; once or more for any number of events. May be NULL. */
+	void (*told)(struct notify_watch *w);
 	/* The watch is off its inode. Once; process context. Then the inode is put, and then free. */
 	void (*gone)(struct notify_watch *w);
 	void (*free)(struct notify_watch *w);
@@ -28,7 +34,9 @@ struct notify_watch {
 	struct hlist_node node;          /* inode->watches; inode spin */
 	struct list_head all_node;       /* list of all watches; its lock */
 	struct notify_watch *next_dead;  /* private to notify.c */
-	u32 mask;                        /* inode spin: IN_* events; IN_ONESHOT, IN_EXCL_UNLINK */
+	struct notify_watch *next_told;  /* inode spin, then its deliverer's */
+	u32 mask;                        /* inode spin: NOTIFY_EVENTS; IN_ONESHOT, IN_EXCL_UNLINK */
+	bool telling;                    /* inode spin: a deliverer is about to call told */
 	bool attached;                   /* inode spin */
 };
 

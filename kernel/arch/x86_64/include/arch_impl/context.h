@@ -14,6 +14,7 @@ struct xsave_area;
 struct debug_regs;
 
 struct arch_task {
+	u64 canary;              /* of its stack frames; const */
 	u64 sp;                  /* kernel stack pointer while switched out */
 	u64 fs_base, gs_base;    /* user's */
 	u16 fs_sel, gs_sel, ds_sel, es_sel;
