@@ -10,6 +10,7 @@
  */
 #include <arch/usercopy.h>
 #include <ipc/futex.h>
+#include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/hash.h>
 #include <lib/log.h>
@@ -392,7 +393,7 @@ static int word_change(u64 addr, u32 encoded, u32 *old)
 		arg = 1U << (arg & 31);
 	if (op >= ARRAY_SIZE(ops))
 		return -ENOSYS;
-	return arch_atomic_user_u32(addr, ops[op], arg, old);
+	return arch_atomic_user_u32(addr, ops[index_clamp(op, ARRAY_SIZE(ops))], arg, old);
 }
 
 /* 1, 0, or -ENOSYS. */

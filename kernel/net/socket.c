@@ -4,6 +4,7 @@
  * family; from socket_open on, the file does, and its release operation gives it back.
  */
 #include <boot/init.h>
+#include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/format.h>
 #include <lib/log.h>
@@ -78,6 +79,8 @@ int socket_create(u32 family, u32 type, s32 protocol, struct socket **out)
 		return -EAFNOSUPPORT;
 	if (type >= SOCK_TYPE_MAX)
 		return -EINVAL;
+	family = (u32)index_clamp(family, AF_MAX);
+	type = (u32)index_clamp(type, SOCK_TYPE_MAX);
 	if (!families[family])
 		return -EAFNOSUPPORT;
 	return families[family]->create(type, protocol, out);

@@ -2,6 +2,7 @@
 #include <arch/entry.h>
 #include <arch/signal_frame.h>
 #include "internal.h"
+#include <lib/bits.h>
 #include <syscall/table.h>
 
 /* The flags that Linux 6.1 keeps; others are dropped, so that programs can probe for support. */
@@ -24,15 +25,16 @@ static int action_set(int sig, const struct sigaction_abi *new, struct sigaction
 {
 	struct process *p = current->process;
 	struct sighand *s = p->sighand;
+	struct sigaction_abi *a = &s->action[index_clamp((u64)sig - 1, SIGNAL_MAX)];
 	int err = 0;
 
 	spin_lock_irq(&p->siglock);
 	spin_lock(&s->lock);
-	*old = s->action[sig - 1];
+	*old = *a;
 	if (new && (old->flags & SA_IMMUTABLE))
 		err = -EINVAL;
 	else if (new)
-		s->action[sig - 1] = *new;
+		*a = *new;
 	spin_unlock(&s->lock);
 	if (!err && new &&
 	    (new->handler == HANDLER_IGN ||

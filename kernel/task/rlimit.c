@@ -1,4 +1,5 @@
 /* Resource limits: reading and changing them. Who consumes a resource enforces its limit. */
+#include <lib/bits.h>
 #include <mm/page.h>
 #include <syscall/table.h>
 #include <time/cpu_timer.h>
@@ -45,6 +46,7 @@ static int rlimit_exchange(struct process *p, u32 which, const struct rlimit64 *
 	bool may_raise = capable(CAP_SYS_RESOURCE);
 	int err = 0;
 
+	which = (u32)index_clamp(which, RLIM_NLIMITS);
 	spin_lock_irq(&p->siglock);
 	*old = p->rlimits[which];
 	if (new && new->rlim_max > old->rlim_max && !may_raise) {

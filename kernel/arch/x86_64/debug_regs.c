@@ -5,6 +5,7 @@
  * that copies to the watched user memory; trap_paranoid_kernel notes it and goes on.
  */
 #include <arch/mmu.h>
+#include <lib/bits.h>
 #include <lib/errno.h>
 #include <mm/slab.h>
 #include <task/task.h>
@@ -132,11 +133,13 @@ static int debug_control_set(struct debug_regs *d, u64 control)
 
 static int debug_addr_set(struct debug_regs *d, unsigned int n, u64 addr)
 {
-	u64 old = d->addr[n];
+	u64 old;
 	int err;
 
 	if (addr >= USER_TOP)
 		return -EINVAL;
+	n = (unsigned int)index_clamp(n, NR_BREAKPOINTS);
+	old = d->addr[n];
 	d->addr[n] = addr;
 	err = bp_check(d, d->control, n);
 	if (err)
@@ -152,7 +155,7 @@ u64 debug_reg_get(const struct task *t, unsigned int n)
 		return (d ? d->status : 0) ^ 0xffff0ff0ULL;
 	if (!d)
 		return 0;
-	return n < NR_BREAKPOINTS ? d->addr[n] : n == 7 ? d->control : 0;
+	return n < NR_BREAKPOINTS ? d->addr[index_clamp(n, NR_BREAKPOINTS)] : n == 7 ? d->control : 0;
 }
 
 int debug_reg_set(struct task *t, unsigned int n, u64 value)

@@ -15,6 +15,7 @@
 #include <asm/prctl.h>
 #include <asm/ptrace-abi.h>
 #include <asm/ptrace.h>
+#include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <linux/audit.h>
@@ -103,7 +104,7 @@ static u64 reg_get(struct task *t, size_t n)
 	case REG_ES: return a->es_sel;
 	case REG_FS: return a->fs_sel;
 	case REG_GS: return a->gs_sel;
-	default: return ((const u64 *)task_regs(t))[n];
+	default: return ((const u64 *)task_regs(t))[index_clamp(n, REGS_SIZE / sizeof(u64))];
 	}
 }
 
@@ -123,7 +124,7 @@ static int reg_set(struct task *t, size_t n, u64 value)
 	case REG_FS: return data_selector_set(&a->fs_sel, (u16)value);
 	case REG_GS: return data_selector_set(&a->gs_sel, (u16)value);
 	default:
-		((u64 *)r)[n] = value;
+		((u64 *)r)[index_clamp(n, REGS_SIZE / sizeof(u64))] = value;
 		return 0;
 	}
 }

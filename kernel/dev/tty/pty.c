@@ -451,6 +451,8 @@ static int slave_open(struct inode *inode, struct file *f)
 	int err;
 
 	mutex_lock(&index_lock);
+	if (index < PTY_MAX)
+		index = (u32)index_clamp(index, PTY_MAX);
 	if (index < PTY_MAX && pairs[index] && READ_ONCE(pairs[index]->master_open)) {
 		t = pairs[index]->slave;
 		locked = pairs[index]->locked;
