@@ -131,8 +131,8 @@ $(BENCH_OUT)/pvh_entry: bench/pvh_entry.S
 	@mkdir -p $(@D)
 	gcc -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000,--build-id=none -s -o $@ $<
 
-.PHONY: bench bench-latency bench-programs bench-scale bench-share bench-disk
-bench bench-latency bench-programs bench-scale bench-share bench-disk: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
+.PHONY: bench bench-latency bench-programs bench-scale bench-share bench-disk bench-mitigations
+bench bench-latency bench-programs bench-scale bench-share bench-disk bench-mitigations: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
 bench:
 	bench/run
 bench-latency:
@@ -145,6 +145,8 @@ bench-share:
 	bench/run-share
 bench-disk:
 	bench/run-disk
+bench-mitigations:
+	bench/run-mitigations
 
 # Everything that continuous integration runs.
 .PHONY: test test-debug-kernel test-flavours
