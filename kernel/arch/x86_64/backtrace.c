@@ -5,6 +5,7 @@
 #include <arch/cpu.h>
 #include <arch/context.h>
 #include <arch/entry.h>
+#include <arch/mmu.h>
 #include <arch/platform.h>
 #include <dev/log.h>
 #include <lib/log.h>
@@ -34,7 +35,7 @@ void arch_backtrace(uptr frame)
 {
 	if (!frame)
 		frame = (uptr)__builtin_frame_address(0);
-	log_write(LOG_EMERG, "Call trace:");
+	log_write(LOG_EMERG, "Call trace (image moved by 0x%llx):", kernel_slide);
 	for (u32 i = 0; i < DEPTH_MAX && frame_readable(frame); i++) {
 		uptr next = ((const uptr *)frame)[0], ret = ((const uptr *)frame)[1];
 

@@ -250,7 +250,8 @@ int arch_exec_prepare(void)
 		return -ENOMEM;
 	fpu_image_init(fpu);
 	current->arch.fpu = fpu;
-	if (mitigations.indirect_branch == CONTROL_ALWAYS) /* every program is to be kept apart */
+	/* Every program is to be kept apart, or any thread may be told to by another. */
+	if (mitigations.indirect_branch >= CONTROL_SECCOMP || mitigations.store_bypass == CONTROL_SECCOMP)
 		current->arch.rare |= ARCH_RARE_SPEC;
 	return 0;
 }

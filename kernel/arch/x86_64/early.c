@@ -36,7 +36,12 @@ uptr boot_ist_tops[NR_IST] __ro_after_init;
 
 static u64 image_paddr(const void *p)
 {
-	return (uptr)p - KERNEL_IMAGE_START;
+	return kernel_image_paddr((uptr)p).v;
+}
+
+static uptr image_vaddr(u64 pa)
+{
+	return KERNEL_IMAGE_START + kernel_slide + pa;
 }
 
 static struct pte *early_table(void)
@@ -61,12 +66,20 @@ static struct pte *early_step(struct pte *slot)
 			return NULL;
 		slot->v = image_paddr(t) | TABLE_BITS;
 	}
-	return (struct pte *)(KERNEL_IMAGE_START + pte_paddr(*slot).v);
+	return (struct pte *)image_vaddr(pte_paddr(*slot).v);
+}
+
+/* The directory of the GiB in which the image lies. */
+static struct pte *image_pd(void)
+{
+	struct pte *pdpt = early_step(&kernel_root[pt_index(KERNEL_IMAGE_START, 3)]);
+
+	return early_step(&pdpt[pt_index(KERNEL_IMAGE_START, 2)]);
 }
 
 static u64 image_page_bits(u64 pa)
 {
-	uptr va = KERNEL_IMAGE_START + pa;
+	uptr va = image_vaddr(pa);
 
 	if (va >= (uptr)_text && va < (uptr)__init_text_end)
 		return TEXT_BITS;
@@ -78,12 +91,11 @@ static u64 image_page_bits(u64 pa)
 /* Maps the 2 MiB regions that contain the image, page by page. */
 static void map_image(void)
 {
-	struct pte *pdpt = early_step(&kernel_root[pt_index(KERNEL_IMAGE_START, 3)]);
-	struct pte *pd = early_step(&pdpt[pt_index(KERNEL_IMAGE_START, 2)]);
+	struct pte *pd = image_pd();
 	u64 pa = ALIGN_DOWN(image_paddr(_text), HUGE_PAGE_SIZE);
 
 	for (; pa < image_paddr(_end); pa += HUGE_PAGE_SIZE) {
-		struct pte *pt = early_step(&pd[pt_index(pa, 1)]);
+		struct pte *pt = early_step(&pd[pt_index(image_vaddr(pa), 1)]);
 
 		for (u32 i = 0; i < PT_ENTRIES; i++) {
 			u64 page = pa + i * PAGE_SIZE;
@@ -95,14 +107,12 @@ static void map_image(void)
 
 static bool map_direct_2m(struct pte *pd, u64 pa)
 {
-	struct pte *image_pdpt, *image_pd, *slot = &pd[pt_index(pa, 1)];
+	struct pte *slot = &pd[pt_index(pa, 1)];
 
 	if (!pte_none(*slot))
 		return true;
 	if (pa + HUGE_PAGE_SIZE > image_paddr(_text) && pa < image_paddr(_end)) {
-		image_pdpt = early_step(&kernel_root[pt_index(KERNEL_IMAGE_START, 3)]);
-		image_pd = early_step(&image_pdpt[pt_index(KERNEL_IMAGE_START, 2)]);
-		slot->v = image_pd[pt_index(pa, 1)].v | X86_PTE_NX;
+		slot->v = image_pd()[pt_index(image_vaddr(pa), 1)].v | X86_PTE_NX;
 	} else {
 		slot->v = pa | DATA_BITS | X86_PTE_PS;
 	}
@@ -161,13 +171,11 @@ static void percpu_boot_init(void)
 }
 
 /* Called by pvh.S on the boot stack. */
-__noreturn void early_start(u64 start_info)
+__noreturn void early_start(void)
 {
 	for (u32 i = 0; i < NR_IST; i++)
 		boot_ist_tops[i] = (uptr)boot_ist[i] + BOOT_IST_SIZE;
 	percpu_boot_init();
-	pvh_read_boot_info(start_info);
-	cpu_features_init();
 	map_image();
 	map_memory();
 	boot_info.kernel_start = PADDR(image_paddr(_text));
@@ -184,5 +192,5 @@ const void *early_phys(u64 pa, u64 size)
 {
 	if (pa >= GIB || size > GIB - pa)
 		return NULL;
-	return (const void *)(KERNEL_IMAGE_START + pa);
+	return (const void *)pa; /* mapped as it is by the boot tables */
 }

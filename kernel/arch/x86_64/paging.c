@@ -149,7 +149,7 @@ static u64 mapping_size(uptr va)
 struct paddr kernel_paddr(const void *p)
 {
 	if ((uptr)p >= KERNEL_IMAGE_START)
-		return PADDR((uptr)p - KERNEL_IMAGE_START);
+		return kernel_image_paddr((uptr)p);
 	return virt_to_phys(p);
 }
 
@@ -245,6 +245,6 @@ void arch_kernel_seal(void)
 	/* Last: from here on the tables of the image, these entries included, are final. */
 	image_protect((const char *)kernel_root, (const char *)kernel_root + PAGE_SIZE, X86_PTE_W, 0);
 	image_protect((const char *)early_tables,
-		      (const char *)(KERNEL_IMAGE_START + boot_info.kernel_end.v), X86_PTE_W, 0);
+		      (const char *)(KERNEL_IMAGE_START + kernel_slide + boot_info.kernel_end.v), X86_PTE_W, 0);
 	tlb_flush_kernel((uptr)_text, (uptr)_end);
 }

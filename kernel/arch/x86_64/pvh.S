@@ -2,7 +2,7 @@
  * The PVH entry point. The loader jumps to it in 32-bit protected mode with flat segments, paging
  * off, interrupts masked and the physical address of struct hvm_start_info in ebx. It clears .bss,
  * builds the boot page tables (the first GiB, identical and at KERNEL_IMAGE_START), enters long
- * mode and calls early_start(start_info) on the boot stack. The boot tables stay in use by
+ * mode, lets kaslr_init(start_info) move the image, and calls early_start on the boot stack. The boot tables stay in use by
  * secondary CPUs until they reach the kernel's own.
  */
 #include <x86/early.h>
@@ -43,10 +43,11 @@ pvh_start:
 	movl $(PHYS(boot_pdpt_low) + ENTRY_TABLE), PHYS(boot_pml4)
 	movl $(PHYS(boot_pdpt_high) + ENTRY_TABLE), PHYS(boot_pml4) + 511 * 8
 	movl $(PHYS(boot_pd) + ENTRY_TABLE), PHYS(boot_pdpt_low)
-	movl $(PHYS(boot_pd) + ENTRY_TABLE), PHYS(boot_pdpt_high) + 510 * 8
+	movl $(PHYS(boot_pd_high) + ENTRY_TABLE), PHYS(boot_pdpt_high) + 510 * 8
 	movl $PHYS(boot_pd), %edi
 	movl $ENTRY_2M, %eax
 1:	movl %eax, (%edi)
+	movl %eax, PHYS(boot_pd_high) - PHYS(boot_pd)(%edi)
 	addl $8, %edi
 	addl $0x200000, %eax
 	cmpl $(0x40000000 + ENTRY_2M), %eax
@@ -69,7 +70,12 @@ pvh_start:
 	movq $boot_stack_top, %rsp
 	movl %ebp, %edi
 	xorl %ebp, %ebp
-	call early_start
+	call kaslr_init
+	addq %rax, %rsp /* from here on at the new place */
+	leaq 4f(%rip), %rcx
+	addq %rax, %rcx
+	jmp *%rcx
+4:	call early_start
 	ud2
 
 /* From 32-bit mode: paging on over the boot tables. Uses eax, ecx, edx. */
@@ -112,6 +118,9 @@ boot_pdpt_low:
 boot_pdpt_high:
 	.skip 4096
 boot_pd:
+	.skip 4096
+	.globl boot_pd_high
+boot_pd_high:
 	.skip 4096
 /* CPU 0's first stack, which its idle task keeps. As large as KERNEL_STACK_SIZE. */
 	.globl boot_stack, boot_stack_top

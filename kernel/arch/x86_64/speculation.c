@@ -3,8 +3,8 @@
  * has to do about it. A task without a wish has arch.speculation 0 and no ARCH_RARE_SPEC, so switching
  * between such tasks costs nothing here.
  *
- * arch.speculation is the task's own, but for seccomp's TSYNC, which sets bits of the other threads of
- * its process under the siglock: they act on them when they are switched to next.
+ * arch.speculation is atomic: seccomp's TSYNC sets bits of the other threads of its process, which act on
+ * them when they are switched to next. Where seccomp may do that, every program has ARCH_RARE_SPEC.
  */
 #include <arch/context.h>
 #include <arch/cpu_info.h>
@@ -79,10 +79,10 @@ void speculation_switch(const struct task *prev, const struct task *next)
 static void wish_set(struct task *t, u32 clear, u32 set)
 {
 	u64 flags = arch_irq_save();
-	u32 wish = (t->arch.speculation & ~clear) | set;
 
-	WRITE_ONCE(t->arch.speculation, (u8)wish);
-	if (wish)
+	__atomic_fetch_and(&t->arch.speculation, (u8)~clear, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&t->arch.speculation, (u8)set, __ATOMIC_RELAXED);
+	if (t == current)
 		t->arch.rare |= ARCH_RARE_SPEC;
 	if (t == current && (mitigations.store_bypass || mitigations.indirect_branch))
 		registers_load(t);

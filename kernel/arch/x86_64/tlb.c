@@ -68,7 +68,7 @@ void arch_mm_switch(struct mm *next)
 	s->seen = next ? flushes_of(next) : 0;
 	WRITE_ONCE(s->lazy, false);
 	root = next ? virt_to_phys(arch_mm_root(&next->arch)).v
-		    : (uptr)kernel_root - KERNEL_IMAGE_START;
+		    : kernel_paddr(kernel_root).v;
 	if (alternative(ALT_PTI)) {
 		this_cpu_write(gate_kernel_cr3, root);
 		this_cpu_write(gate_user_cr3, next ? virt_to_phys(next->arch.user_root).v : root);

@@ -55,7 +55,7 @@ secondary_start:
 	movl %eax, %es
 	movl %eax, %fs
 	movl %eax, %gs
-	movq $PHYS(kernel_root), %rax
+	movl $PHYS(kernel_root), %eax
 	movq %rax, %cr3
 	movq secondary_stack(%rip), %rsp
 	movl secondary_cpu(%rip), %edi

@@ -1,6 +1,7 @@
 /* The kernel's own mappings: write xor execute in every alias, and changes seen by all CPUs. */
 #include <arch/mmu.h>
 #include <arch/platform.h>
+#include <boot/boot_info.h>
 #include <lib/ktest.h>
 #include <mm/page.h>
 #include <mm/slab.h>
@@ -84,4 +85,17 @@ KTEST(unmapped_vmalloc_is_not_readable)
 	EXPECT(!arch_kernel_mapped((uptr)p + 3 * PAGE_SIZE)); /* guard page */
 	vfree(p);
 	EXPECT(!arch_kernel_mapped((uptr)p));
+}
+
+KTEST(the_image_lies_where_boot_has_moved_it)
+{
+	bool fixed = boot_option("nokaslr");
+
+	EXPECT((uptr)_text == KERNEL_IMAGE_START + kernel_slide + boot_info.kernel_start.v);
+	EXPECT(fixed ? kernel_slide == 0 : kernel_slide >= 16 * HUGE_PAGE_SIZE);
+	EXPECT(IS_ALIGNED(kernel_slide, HUGE_PAGE_SIZE) && (uptr)_end < KERNEL_IMAGE_START + (1UL << 30));
+	EXPECT(DIRECT_MAP_START >= DIRECT_MAP_DEFAULT && KERNEL_VMALLOC_START >= KERNEL_VMALLOC_DEFAULT);
+	EXPECT(!fixed || (DIRECT_MAP_START == DIRECT_MAP_DEFAULT && KERNEL_VMALLOC_START == KERNEL_VMALLOC_DEFAULT));
+	/* Where it was linked, nothing is mapped any more. */
+	EXPECT(fixed || !arch_kernel_mapped(KERNEL_IMAGE_START + boot_info.kernel_start.v));
 }

@@ -21,7 +21,7 @@ struct arch_task {
 	u32 trap_nr;             /* last fault, as signal frames show it */
 	u64 error_code, cr2;
 	u8 rare;                 /* ARCH_RARE_*: what a switch has to see to, 0 for nearly everybody; own */
-	u8 speculation;          /* what the task does not want to be speculated; own, and seccomp */
+	u8 speculation;          /* what the task does not want to be speculated; atomic */
 	bool watched;            /* has debug registers */
 	bool stepping;           /* its tracer steps it; own, or the tracer of a stopped one */
 	bool forced_tf;          /* same: TF is the tracer's, not the program's */

@@ -12,10 +12,21 @@
 #define PT_ENTRIES 512
 
 #define USER_TOP             0x7ffffffff000ULL
-#define DIRECT_MAP_START     0xffff888000000000UL
-#define KERNEL_VMALLOC_START 0xffffc90000000000UL
-#define KERNEL_VMALLOC_END   0xffffc98000000000UL /* one root entry */
-#define KERNEL_IMAGE_START   0xffffffff80000000UL
+#define DIRECT_MAP_DEFAULT     0xffff888000000000UL
+#define KERNEL_VMALLOC_DEFAULT 0xffffc90000000000UL
+#define KERNEL_VMALLOC_END     (KERNEL_VMALLOC_START + (1UL << 39)) /* one root entry */
+#define KERNEL_IMAGE_START     0xffffffff80000000UL /* as it is linked; it lies kernel_slide above */
+
+/* Chosen at boot, see kaslr.c. */
+extern u64 kernel_slide;
+#ifdef CONFIG_KASAN
+#define DIRECT_MAP_START     DIRECT_MAP_DEFAULT
+#define KERNEL_VMALLOC_START KERNEL_VMALLOC_DEFAULT
+#else
+extern uptr direct_map_start, kernel_vmalloc_start;
+#define DIRECT_MAP_START     direct_map_start
+#define KERNEL_VMALLOC_START kernel_vmalloc_start
+#endif
 
 /* Direct-map addresses only; kernel image symbols go through kernel_image_paddr. */
 static inline void *phys_to_virt(struct paddr pa)
@@ -30,7 +41,7 @@ static inline struct paddr virt_to_phys(const void *p)
 /* Where a symbol of the kernel image lies in memory. */
 static inline struct paddr kernel_image_paddr(uptr va)
 {
-	return PADDR(va - KERNEL_IMAGE_START);
+	return PADDR(va - KERNEL_IMAGE_START - kernel_slide);
 }
 
 struct pte {

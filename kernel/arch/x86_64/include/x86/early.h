@@ -22,5 +22,5 @@ void pvh_read_boot_info(u64 start_info);
 #define BOOT_IST_SIZE 8192
 extern uptr boot_ist_tops[];
 
-__noreturn void early_start(u64 start_info);
+__noreturn void early_start(void);
 #endif
