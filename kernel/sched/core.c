@@ -409,12 +409,20 @@ void preempt_schedule(void)
 	} while (unlikely(need_resched()));
 }
 
+/*
+ * Each pass ends with interrupts enabled for a moment. One that comes there must not begin anew on top of
+ * this: on a CPU so slow that every slice is over by then, the stack would fill with such frames.
+ */
 void preempt_schedule_irq(void)
 {
+	if (current->preempting)
+		return; /* the loop below goes on */
+	current->preempting = true;
 	do {
 		schedule_once(true);
 		arch_irq_disable();
 	} while (unlikely(need_resched()));
+	current->preempting = false;
 }
 
 void sched_yield(void)

@@ -4,6 +4,7 @@
  */
 #include <sched/ktest_thread.h>
 #include <time/clock.h>
+#include <time/timer.h>
 
 static bool stop;
 
@@ -166,4 +167,30 @@ KTEST(policy_may_change_while_running)
 	WRITE_ONCE(stop, true);
 	ktest_thread_join(&t);
 	EXPECT(!sched_set_params(current, &mine));
+}
+
+#define STORM 3000
+
+static struct timer storm;
+static u32 firings;
+
+/* Is due again before the way out of the interrupt is over, and wants the CPU each time. */
+static void storm_fires(struct timer *t)
+{
+	sched_resched_this_cpu();
+	WRITE_ONCE(firings, firings + 1);
+	if (firings < STORM)
+		timer_arm(t, clock_monotonic() + 500);
+}
+
+/* On a host that is slow enough, every slice is over at once: frames must not fill the stack. */
+KTEST(interrupts_do_not_pile_up_on_their_way_out)
+{
+	firings = 0;
+	timer_init(&storm, storm_fires);
+	timer_arm(&storm, clock_monotonic() + NSEC_PER_MSEC);
+	while (READ_ONCE(firings) < STORM)
+		cpu_relax();
+	timer_cancel_sync(&storm);
+	EXPECT(firings == STORM);
 }

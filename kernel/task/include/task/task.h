@@ -67,6 +67,7 @@ struct task {
 	struct list_head pi_owned;       /* pi_spin: struct pi_lock */
 	struct cpumask cpus_allowed;     /* run-queue lock */
 	u32 cpu;                         /* run-queue lock */
+	bool preempting;                 /* own: in preempt_schedule_irq */
 	u32 on_cpu;                      /* 1 while running or switching; acquire/release */
 	struct spinlock wake_lock;       /* LOCK_RANK_TASK_PI: serialises wake-ups */
 
