@@ -9,6 +9,9 @@
 #include <vfs/file.h>
 #include <vfs/inode.h>
 
+/* Where the name of an area begins in maps and smaps. */
+#define PROC_NAME_COLUMN 73
+
 /* A text under construction. After a failed allocation it takes nothing more and is discarded. */
 struct text {
 	char *buf;

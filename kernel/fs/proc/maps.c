@@ -6,8 +6,6 @@
 #include <task/access.h>
 #include "internal.h"
 
-#define NAME_COLUMN 73
-
 static const char *area_name(const struct vma *v)
 {
 	if (v->ops && v->ops->name)
@@ -33,7 +31,7 @@ static char *put_hex(char *at, u64 value, int width, char behind)
 
 void proc_show_area(struct text *t, struct vma *v, const struct path *root, char *page)
 {
-	static const char spaces[NAME_COLUMN + 1] = "                                     "
+	static const char spaces[PROC_NAME_COLUMN + 1] = "                                     "
 						    "                                    ";
 	const struct inode *i = v->file ? v->file->inode : NULL;
 	size_t start = t->len;
@@ -60,8 +58,8 @@ void proc_show_area(struct text *t, struct vma *v, const struct path *root, char
 	else if (!path_name(&v->file->path, root, page, PAGE_SIZE, &file_name))
 		name = file_name;
 	if (name) {
-		if (t->len - start < NAME_COLUMN)
-			text_append(t, spaces, NAME_COLUMN - (t->len - start));
+		if (t->len - start < PROC_NAME_COLUMN)
+			text_append(t, spaces, PROC_NAME_COLUMN - (t->len - start));
 		text_escaped(t, name, "\n");
 	}
 	text_append(t, "\n", 1);

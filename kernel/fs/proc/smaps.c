@@ -111,7 +111,8 @@ int proc_show_smaps_rollup(struct text *t, const struct proc_target *target)
 	}
 	rwsem_read_unlock(&mm->mmap_lock);
 	mm_put(mm);
-	text_printf(t, "%08llx-%08llx ---p 00000000 00:00 0 %*s[rollup]\n", first, last, 25, "");
+	text_printf(t, "%08llx-%08llx ---p 00000000 00:00 0", first, last);
+	text_printf(t, "%*s[rollup]\n", PROC_NAME_COLUMN - (int)t->len, "");
 	usage_lines(t, &u, true);
 	line(t, "Locked:", locked >> VMA_USAGE_SHIFT);
 	return 0;

@@ -66,12 +66,14 @@ static int show_stack(struct text *t, const struct proc_target *target)
 static int show_syscall(struct text *t, const struct proc_target *target)
 {
 	struct task *task = target->task;
-	bool running = READ_ONCE(task->state) == TASK_RUNNING;
+	bool running = task != current && READ_ONCE(task->state) == TASK_RUNNING;
 	struct regs r;
 
+	if (task == current)
+		r = *task_regs(task);
 	if (task->flags & TASK_F_KTHREAD) {
 		text_printf(t, "0 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n");
-	} else if (running || !task_copy_regs(task, &r)) {
+	} else if (running || (task != current && !task_copy_regs(task, &r))) {
 		text_printf(t, "running\n");
 	} else if (regs_syscall_nr(&r) < 0) {
 		text_printf(t, "-1 0x%llx 0x%llx\n", regs_sp(&r), regs_ip(&r));
