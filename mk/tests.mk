@@ -112,6 +112,11 @@ test-kernel-suite:
 test-ptrace-suite:
 	tests/suites/ptrace -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 
+# What is said of the CPU's flaws, on several models of QEMU's, beside Linux.
+.PHONY: test-mitigations
+test-mitigations: $(B)/gatehouse $(B)/init $(KERNEL)
+	tests/mitigations/compare
+
 # The host's gdb opens a core file of Gatehouse's.
 .PHONY: test-gdb
 test-gdb: $(B)/gatehouse $(B)/init $(KERNEL)
