@@ -295,7 +295,8 @@ TEST_LIMIT(grant_and_open_see_each_other, 60)
 			}
 		}
 	}
-	for (int i = 0; i < SCALE(3000, 100000); i++) {
+	/* On a busy host the file may be open all the while. */
+	for (int i = 0; i < SCALE(3000, 100000) || !granted; i++) {
 		if (fcntl(fd, F_SETLEASE, F_WRLCK)) {
 			CHECK_EQ(errno, EAGAIN);
 			continue;
@@ -305,5 +306,4 @@ TEST_LIMIT(grant_and_open_see_each_other, 60)
 	}
 	CHECK_OK(kill(pid, SIGKILL));
 	CHECK_KILLED(pid, SIGKILL);
-	CHECK(granted > 0);
 }
