@@ -121,20 +121,63 @@ static int write_page(struct mapping *m, struct page *page)
 	return pages_fill(&bio, m, &page, 1) ? bio_submit_wait(&bio) : 0;
 }
 
-static int write_pages(struct mapping *m, struct page **pages, u32 nr)
+struct write_batch {
+	struct atomic pending; /* bios, and one for the submitter */
+	struct completion done;
+	int error;             /* one of them; torn-free */
+};
+
+static void write_batch_put(struct write_batch *w, int err)
+{
+	if (err)
+		WRITE_ONCE(w->error, err);
+	if (!atomic_add_return(&w->pending, -1))
+		complete(&w->done);
+}
+
+static void write_done(struct bio *bio)
+{
+	write_batch_put(bio->private, bio->error);
+	kfree(bio);
+}
+
+static void write_run(struct mapping *m, struct page **pages, u32 nr, struct write_batch *w,
+		      struct block_plug *plug)
 {
 	struct bio *bio = pages_bio(m, BIO_WRITE, pages, nr, GFP_TRY);
-	int err = 0;
+	int err;
 
-	if (bio && bio->nr_vecs)
-		err = bio_submit_wait(bio);
 	for (u32 i = 0; !bio && i < nr; i++) {
-		int e = write_page(m, pages[i]);
-
-		err = err ? err : e;
+		err = write_page(m, pages[i]);
+		if (err)
+			WRITE_ONCE(w->error, err);
 	}
-	kfree(bio);
-	return err;
+	if (!bio || !bio->nr_vecs) {
+		kfree(bio);
+		return;
+	}
+	bio->done = write_done;
+	bio->private = w;
+	atomic_inc(&w->pending);
+	bio_submit_plugged(plug, bio);
+}
+
+static int write_pages(struct mapping *m, struct page **pages, u32 nr)
+{
+	struct write_batch w = {.error = 0};
+	struct block_plug plug;
+
+	atomic_set(&w.pending, 1);
+	completion_init(&w.done);
+	block_plug_start(&plug);
+	for (u32 n; nr; pages += n, nr -= n) {
+		n = pages_run(pages, nr);
+		write_run(m, pages, n, &w, &plug);
+	}
+	block_plug_end(&plug);
+	write_batch_put(&w, 0);
+	wait_for_completion(&w.done);
+	return READ_ONCE(w.error);
 }
 
 static const struct mapping_ops bdev_mapping_ops = {
@@ -142,6 +185,7 @@ static const struct mapping_ops bdev_mapping_ops = {
 	.read_pages = read_pages,
 	.write_pages = write_pages,
 	.max_io = MAX_IO_PAGES,
+	.write_gaps = true,
 };
 
 /* ---- The inode ---- */

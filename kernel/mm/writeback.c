@@ -150,48 +150,48 @@ static struct page *next_dirty(struct mapping *m, u64 *index, u64 last)
 	return p;
 }
 
-/* A run of dirty pages from index on, locked and claimed, with references; their number. */
+/*
+ * Dirty pages from *index on, locked and claimed, with references, rising; their number. *index moves behind
+ * them. Waits for the lock of the first alone, so nobody waits for us while we wait for him.
+ */
 static u32 collect(struct mapping *m, u64 *index, u64 last, struct page **list)
 {
 	struct page *p;
 	u32 nr = 0;
 
-	while (!nr && (p = next_dirty(m, index, last))) {
-		page_lock(p);
-		*index = p->index;
-		if (claim(m, p))
+	while (nr < m->ops->max_io && *index <= last) {
+		u64 at = *index;
+
+		p = next_dirty(m, &at, last);
+		if (!p || (nr && ((at != *index && !m->ops->write_gaps) || !page_trylock(p)))) {
+			if (p)
+				page_put(p);
+			break;
+		}
+		if (!nr)
+			page_lock(p);
+		*index = at + 1;
+		if (claim(m, p)) {
 			list[nr++] = p;
-		else
-			page_unlock(p), page_put(p);
-	}
-	while (nr && nr < m->ops->max_io && *index + nr <= last) {
-		p = page_cache_find(m, *index + nr);
-		if (!p)
-			break;
-		if (!page_test(p, PG_DIRTY) || !page_trylock(p)) {
-			page_put(p);
-			break;
+			continue;
 		}
-		if (!claim(m, p)) {
-			page_unlock(p);
-			page_put(p);
+		page_unlock(p);
+		page_put(p);
+		if (nr && !m->ops->write_gaps)
 			break;
-		}
-		list[nr++] = p;
 	}
 	return nr;
 }
 
-static int write_run(struct mapping *m, struct page **list, u32 nr)
+static int write_batch(struct mapping *m, struct page **list, u32 nr)
 {
-	u64 first = list[0]->index;
 	bool mapped = false;
 	int err;
 
 	for (u32 i = 0; i < nr; i++)
 		mapped |= atomic_read(&list[i]->mapcount) > 0;
 	if (mapped)
-		mapping_protect_range(m, first, first + nr - 1);
+		mapping_protect_range(m, list[0]->index, list[nr - 1]->index);
 	err = m->ops->write_pages(m, list, nr);
 	if (err)
 		errseq_set(&m->write_error, err);
@@ -213,10 +213,9 @@ static int write_range(struct mapping *m, u64 first, u64 last)
 	if (!list)
 		return -ENOMEM;
 	while (index <= last && (nr = collect(m, &index, last, list))) {
-		int e = write_run(m, list, nr);
+		int e = write_batch(m, list, nr);
 
 		err = err ? err : e;
-		index += nr;
 	}
 	kfree(list);
 	return err;

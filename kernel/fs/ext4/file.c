@@ -5,7 +5,7 @@
  * counted as taken (so that ENOSPC comes at the write), but which ones is decided when the page is
  * written back, for as long a run as there are pages, and therefore contiguous.
  *
- * Writing back a run of pages:
+ * Writing back a number of pages:
  *
  *  1. Where the file has blocks, those; where it has holes, blocks are taken off the free ones in
  *     memory. On the disk they are free still, and nothing points to them.
@@ -239,20 +239,19 @@ struct piece {
 	enum piece_kind kind;
 };
 
-struct write_run {
+struct write_batch {
 	struct inode *i;
-	struct page **pages;
-	u64 base;            /* index of the first page */
-	u32 lblk, end;       /* blocks that are written */
+	struct page **pages; /* rising */
+	u32 nr_pages;
 	u64 size_end;        /* where the data ends, in bytes */
 	struct piece *pieces;
 	u32 nr;
 };
 
-/* One piece at lblk; blocks are taken for a hole. */
-static int piece_find(struct write_run *w, u32 lblk, struct piece *p)
+/* One piece at lblk, of what is written up to end; blocks are taken for a hole. */
+static int piece_find(struct write_batch *w, u32 lblk, u32 end, struct piece *p)
 {
-	struct ext4_map m = {.lblk = lblk, .len = w->end - lblk};
+	struct ext4_map m = {.lblk = lblk, .len = end - lblk};
 	u32 nr;
 	int err = ext4_map_block(w->i, &m);
 
@@ -274,27 +273,43 @@ static int piece_find(struct write_run *w, u32 lblk, struct piece *p)
 	return err;
 }
 
-static int write_pieces(struct write_run *w)
+/* Consecutive pages. */
+static int write_run(struct write_batch *w, struct ext4_io *io, struct page **pages, u32 nr)
 {
+	const struct ext4_geometry *g = &io->fs->g;
+	u64 base = pages[0]->index, stop = MIN((base + nr) << PAGE_SHIFT, w->size_end);
+	u32 lblk = (u32)(base << bits_per_page(io->fs)), end = (u32)((stop + g->block_size - 1) >> g->block_bits);
+	int err = 0;
+
+	while (lblk < end && !err) {
+		struct piece *p = &w->pieces[w->nr];
+
+		err = piece_find(w, lblk, end, p);
+		if (err)
+			break;
+		w->nr++;
+		err = add_run(io, BIO_WRITE, pages, base, lblk, p->len, p->pblk);
+		lblk += p->len;
+	}
+	return err;
+}
+
+static int write_pieces(struct write_batch *w)
+{
+	struct page **pages = w->pages;
 	struct ext4_io io;
 	int err = 0, e;
 
 	ext4_io_begin(&io, ext4_fs(w->i->sb));
-	for (u32 lblk = w->lblk; lblk < w->end && !err;) {
-		struct piece *p = &w->pieces[w->nr];
-
-		err = piece_find(w, lblk, p);
-		if (err)
-			break;
-		w->nr++;
-		err = add_run(&io, BIO_WRITE, w->pages, w->base, lblk, p->len, p->pblk);
-		lblk += p->len;
+	for (u32 left = w->nr_pages, n; left && !err; left -= n, pages += n) {
+		n = pages_run(pages, left);
+		err = write_run(w, &io, pages, n);
 	}
 	e = ext4_io_end(&io, NULL);
 	return err ? err : e;
 }
 
-static void pieces_release(struct write_run *w)
+static void pieces_release(struct write_batch *w)
 {
 	for (u32 n = 0; n < w->nr; n++)
 		if (w->pieces[n].kind == PIECE_NEW)
@@ -326,7 +341,7 @@ static void grow_disk_size(struct inode *i, u64 end)
 		ei->disk_size = end;
 }
 
-static int commit_piece(struct write_run *w, struct piece *p)
+static int commit_piece(struct write_batch *w, struct piece *p)
 {
 	struct inode *i = w->i;
 	struct ext4_fs *fs = ext4_fs(i->sb);
@@ -349,7 +364,7 @@ static int commit_piece(struct write_run *w, struct piece *p)
 	return err;
 }
 
-static int commit_pieces(struct write_run *w)
+static int commit_pieces(struct write_batch *w)
 {
 	struct ext4_ino *ei = ext4_i(w->i);
 	int err = 0;
@@ -364,11 +379,12 @@ static int commit_pieces(struct write_run *w)
 	return err;
 }
 
-static int write_run_pages(struct write_run *w)
+static int write_batch(struct write_batch *w)
 {
+	u32 max = w->nr_pages << bits_per_page(ext4_fs(w->i->sb));
 	int err;
 
-	w->pieces = kmalloc_array(w->end - w->lblk, sizeof(*w->pieces), GFP_KERNEL);
+	w->pieces = kmalloc_array(max, sizeof(*w->pieces), GFP_KERNEL);
 	if (!w->pieces)
 		return -ENOMEM;
 	err = write_pieces(w);
@@ -389,24 +405,33 @@ static void zero_behind(struct page *p, u64 size)
 		memset((char *)page_address(p) + (size - start), 0, start + PAGE_SIZE - size);
 }
 
+static void promises_kept(struct inode *i, struct page **pages, u32 nr)
+{
+	for (u32 n; nr; nr -= n, pages += n) {
+		n = pages_run(pages, nr);
+		ext4_promises_drop(i, pages[0]->index, pages[n - 1]->index);
+	}
+}
+
 static int write_pages(struct mapping *m, struct page **pages, u32 nr)
 {
 	struct inode *i = m->host;
-	struct ext4_fs *fs = ext4_fs(i->sb);
-	u64 base = pages[0]->index, pos = base << PAGE_SHIFT, size = READ_ONCE(i->size);
-	struct write_run w = {.i = i, .pages = pages, .base = base};
+	u64 size = READ_ONCE(i->size);
+	struct write_batch w = {.i = i, .pages = pages, .nr_pages = nr};
 	int err = 0;
 
-	if (unlikely(READ_ONCE(fs->failed) || READ_ONCE(i->sb->flags) & MS_RDONLY)) {
+	while (w.nr_pages && pages[w.nr_pages - 1]->index << PAGE_SHIFT >= size)
+		w.nr_pages--;
+	if (unlikely(READ_ONCE(ext4_fs(i->sb)->failed) || READ_ONCE(i->sb->flags) & MS_RDONLY)) {
 		err = -EROFS;
-	} else if (pos < size && (i->nlink || ref_read(&i->ref) > 1)) {
-		w.size_end = MIN(size, pos + (u64)nr * PAGE_SIZE);
-		w.lblk = (u32)(pos >> fs->g.block_bits);
-		w.end = (u32)((w.size_end + fs->g.block_size - 1) >> fs->g.block_bits);
-		zero_behind(pages[nr - 1], size);
-		err = write_run_pages(&w);
+	} else if (w.nr_pages && (i->nlink || ref_read(&i->ref) > 1)) {
+		struct page *end = pages[w.nr_pages - 1];
+
+		w.size_end = MIN(size, (end->index + 1) << PAGE_SHIFT);
+		zero_behind(end, size);
+		err = write_batch(&w);
 	} /* else: behind the end, or of a file that nobody can read any more */
-	ext4_promise_end(fs, promises_take(ext4_i(i), base, base + nr - 1));
+	promises_kept(i, pages, nr);
 	return err;
 }
 
@@ -434,6 +459,7 @@ const struct mapping_ops ext4_data_ops = {
 	.write_pages = write_pages,
 	.written = written,
 	.max_io = MAX_IO_PAGES,
+	.write_gaps = true,
 };
 
 /* ---- Files ---- */

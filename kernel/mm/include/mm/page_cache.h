@@ -27,14 +27,15 @@ struct mapping_ops {
 	 */
 	int (*before_change)(struct mapping *m, u64 index);
 	/*
-	 * Writes nr consecutive pages, locked and marked clean, to the store; what lies behind the end
-	 * of the file is not written. At most max_io of them. The caller unlocks. May sleep. 0 or
-	 * -errno. NULL: nothing is ever written.
+	 * Writes nr pages, locked and marked clean, to the store; what lies behind the end of the file is
+	 * not written. They are consecutive or, with write_gaps, rising. At most max_io of them. The
+	 * caller unlocks. May sleep. 0 or -errno. NULL: nothing is ever written.
 	 */
 	int (*write_pages)(struct mapping *m, struct page **pages, u32 nr);
 	/* All data has been handed to write_pages: what else belongs to it (times). May be NULL. */
 	int (*written)(struct mapping *m);
 	u32 max_io;
+	bool write_gaps;
 	/* True: pages are the data themselves (tmpfs); a hole reads as zero and is not reclaimable. */
 	bool memory_backed;
 	/*
@@ -104,6 +105,15 @@ u64 page_cache_shrink(u64 nr);
 
 /* The page was changed. False: it is no longer in the cache. Caller holds a reference. No sleep. */
 bool page_mark_dirty(struct page *p);
+/* How many of the nr pages, from the first on, are consecutive. */
+static inline u32 pages_run(struct page **pages, u32 nr)
+{
+	u32 n = 1;
+
+	while (n < nr && pages[n]->index == pages[n - 1]->index + 1)
+		n++;
+	return n;
+}
 /* Writes the dirty pages among [first, last] and waits for it. 0 or the first error. May sleep. */
 int mapping_write(struct mapping *m, u64 first, u64 last) __must_check;
 /* mapping_write of everything, and what belongs to it: for fsync operations. Errors of earlier writes are
