@@ -186,6 +186,7 @@ static const struct mapping_ops bdev_mapping_ops = {
 	.write_pages = write_pages,
 	.max_io = MAX_IO_PAGES,
 	.write_gaps = true,
+	.reads_on = true,
 };
 
 /* ---- The inode ---- */

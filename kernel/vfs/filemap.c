@@ -17,6 +17,14 @@
 #include <signal/signal.h>
 #include <vfs/file.h>
 
+/* The first use of a page since it was read or looked at by reclaim. */
+static void first_use(struct mapping *m, struct page *page)
+{
+	page_set(page, PG_REFERENCED);
+	if (page_test(page, PG_AHEAD))
+		page_cache_read_on(m, page);
+}
+
 /* Copies up to n bytes of the page at pos; a hole reads as zeroes. Bytes, or -errno. */
 static ssize_t read_piece(struct file *f, struct io_iter *to, loff_t pos, size_t n)
 {
@@ -35,8 +43,8 @@ static ssize_t read_piece(struct file *f, struct io_iter *to, loff_t pos, size_t
 		if (err)
 			return err;
 	}
-	if (!page_test(page, PG_REFERENCED))
-		page_set(page, PG_REFERENCED);
+	if (unlikely(!page_test(page, PG_REFERENCED)))
+		first_use(m, page);
 	done = io_copy_page_to(to, page, (u64)pos % PAGE_SIZE, n);
 	page_put(page);
 	return (ssize_t)done;
@@ -249,7 +257,7 @@ int file_fault_cached(struct vma *vma, u64 pgoff, bool write, struct page **out)
 		inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
 	}
 	if (!page_test(page, PG_REFERENCED))
-		page_set(page, PG_REFERENCED);
+		first_use(&inode->mapping, page);
 	*out = page;
 	return 0;
 }

@@ -3,8 +3,8 @@
  *
  * A hole is punched under mapping.write_lock: the parts of pages at its edges are zeroed in the
  * cache, the pages between leave it, their promises and blocks are freed, and pages that a fault
- * has read meanwhile leave it again. Reads of pages hold map_lock, so none is under way when a block
- * is freed.
+ * has read meanwhile leave it again. Reads of pages begin under map_lock and are waited for
+ * (ext4_reads_wait), so none is under way when a block is freed.
  *
  * When the rest of a file moves, it is written first and leaves the cache; then the keys of its runs
  * change, a leaf of the tree per handle. If the machine stops in between, a gap is left in the file, as

@@ -200,33 +200,140 @@ static int read_mapped(struct inode *i, struct page **pages, u32 nr)
 	return err ? err : e;
 }
 
+/*
+ * Reads of whole pages that are under way when the caller goes on. Who frees blocks waits, with map_lock held
+ * exclusively so that none begins, until `reads` is 0. It falls before the pages are unlocked: until then they
+ * keep the inode.
+ */
+struct read_request {
+	struct bio bio;
+	struct ext4_ino *ei;
+	struct bio_vec vecs[];
+};
+
+static DEFINE_WAIT_QUEUE(reads_wait);
+
+/* Any context. */
+static void read_done(struct bio *bio)
+{
+	struct read_request *r = bio->private;
+
+	for (u32 n = 0; !bio->error && n < bio->nr_vecs; n++)
+		page_set(r->vecs[n].page, PG_UPTODATE);
+	if (atomic_dec_and_test(&r->ei->reads))
+		wake_up_all(&reads_wait);
+	for (u32 n = 0; n < bio->nr_vecs; n++)
+		page_unlock(r->vecs[n].page);
+	kfree(r);
+}
+
+void ext4_reads_wait(struct inode *i)
+{
+	wait_event(&reads_wait, !atomic_read(&ext4_i(i)->reads));
+}
+
+static int read_start(struct inode *i, struct block_plug *plug, struct page **pages, u32 nr, u64 pblk)
+{
+	struct ext4_fs *fs = ext4_fs(i->sb);
+	struct read_request *r = kmalloc(sizeof(*r) + nr * sizeof(r->vecs[0]), GFP_KERNEL);
+
+	if (!r)
+		return -ENOMEM;
+	r->ei = ext4_i(i);
+	r->bio = (struct bio){
+		.bdev = fs->bdev, .op = BIO_READ, .sector = pblk << (fs->g.block_bits - SECTOR_SHIFT),
+		.vecs = r->vecs, .nr_vecs = nr, .done = read_done, .private = r,
+	};
+	for (u32 n = 0; n < nr; n++)
+		r->vecs[n] = (struct bio_vec){.page = pages[n], .len = PAGE_SIZE};
+	atomic_inc(&r->ei->reads);
+	bio_submit_plugged(plug, &r->bio);
+	return 0;
+}
+
+static void pages_end(struct page **pages, u32 nr, bool good)
+{
+	for (u32 n = 0; n < nr; n++) {
+		if (good)
+			page_set(pages[n], PG_UPTODATE);
+		page_unlock(pages[n]);
+	}
+}
+
+/* Blocks are pages. map_lock held (shared). */
+static int read_mapped_on(struct inode *i, struct page **pages, u32 nr)
+{
+	struct block_plug plug;
+	int err = 0;
+
+	block_plug_start(&plug);
+	while (nr) {
+		struct ext4_map m = {.lblk = (u32)pages[0]->index, .len = nr};
+
+		err = ext4_map_find(i, &m);
+		if (!err && m.pblk && !m.unwritten) {
+			err = read_start(i, &plug, pages, m.len, m.pblk);
+		} else if (!err) {
+			zero_blocks(ext4_fs(i->sb), pages, pages[0]->index, m.lblk, m.len);
+			pages_end(pages, m.len, true);
+		}
+		if (err)
+			break;
+		pages += m.len;
+		nr -= m.len;
+	}
+	block_plug_end(&plug);
+	pages_end(pages, nr, false);
+	return err;
+}
+
+/* Waits for the data. */
+static int read_pages_now(struct inode *i, struct page **pages, u32 nr)
+{
+	int err;
+
+	rwsem_read_lock(&ext4_i(i)->map_lock);
+	err = read_mapped(i, pages, nr);
+	rwsem_read_unlock(&ext4_i(i)->map_lock);
+	for (u32 n = 0; n < nr; n++) {
+		/* One bad block does not spoil the pages around it. */
+		bool good = !err || (err == -EIO && !page_test(pages[n], PG_ERROR));
+
+		page_clear(pages[n], PG_ERROR);
+		pages_end(&pages[n], 1, good);
+	}
+	return err;
+}
+
+static bool behind_all(struct inode *i, struct page **pages, u32 nr)
+{
+	bool behind = pages[0]->index + nr > (u64)U32_MAX >> bits_per_page(ext4_fs(i->sb));
+
+	for (u32 n = 0; behind && n < nr; n++)
+		memset(page_address(pages[n]), 0, PAGE_SIZE);
+	if (behind)
+		pages_end(pages, nr, true);
+	return behind;
+}
+
 static int read_pages(struct mapping *m, struct page **pages, u32 nr)
 {
 	struct inode *i = m->host;
-	u64 last = (u64)U32_MAX >> bits_per_page(ext4_fs(i->sb));
-	int err = 0;
+	int err;
 
-	if (pages[0]->index + nr > last) {
-		for (u32 n = 0; n < nr; n++)
-			memset(page_address(pages[n]), 0, PAGE_SIZE);
-	} else {
-		rwsem_read_lock(&ext4_i(i)->map_lock);
-		err = read_mapped(i, pages, nr);
-		rwsem_read_unlock(&ext4_i(i)->map_lock);
-	}
-	for (u32 n = 0; n < nr; n++) {
-		/* One bad block does not spoil the pages around it. */
-		if (!err || (err == -EIO && !page_test(pages[n], PG_ERROR)))
-			page_set(pages[n], PG_UPTODATE);
-		page_clear(pages[n], PG_ERROR);
-		page_unlock(pages[n]);
-	}
+	if (behind_all(i, pages, nr))
+		return 0;
+	if (bits_per_page(ext4_fs(i->sb)))
+		return read_pages_now(i, pages, nr);
+	rwsem_read_lock(&ext4_i(i)->map_lock);
+	err = read_mapped_on(i, pages, nr);
+	rwsem_read_unlock(&ext4_i(i)->map_lock);
 	return err;
 }
 
 static int read_page(struct mapping *m, struct page *page)
 {
-	return read_pages(m, &page, 1);
+	return behind_all(m->host, &page, 1) ? 0 : read_pages_now(m->host, &page, 1);
 }
 
 /* ---- Writing ---- */
@@ -460,6 +567,7 @@ const struct mapping_ops ext4_data_ops = {
 	.written = written,
 	.max_io = MAX_IO_PAGES,
 	.write_gaps = true,
+	.reads_on = true,
 };
 
 /* ---- Files ---- */

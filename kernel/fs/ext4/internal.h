@@ -246,6 +246,7 @@ struct ext4_ino {
 	struct ext4_extent_memo memo;   /* memo_lock */
 	struct xarray delayed;          /* memo_lock: pages that blocks are promised to */
 	u64 nr_delayed;                 /* memo_lock: how many blocks */
+	struct atomic reads;            /* under way; begun with map_lock held */
 	u32 goal_lblk;                  /* where the next allocation continues; racy */
 	u64 goal_pblk;
 	struct list_head orphan_node;   /* orphan_lock */
@@ -277,6 +278,8 @@ int ext4_inode_make(const struct inode *dir, u32 ino, u32 mode, u64 rdev, struct
 void ext4_inode_leave(struct inode *i);
 /* Blocks that were promised to pages [first, last] are not needed. */
 void ext4_promises_drop(struct inode *i, u64 first, u64 last);
+/* No read of the file's pages is under way. map_lock exclusively. */
+void ext4_reads_wait(struct inode *i);
 /* The handle's transaction has changed the inode; data: what fdatasync cares for, too. */
 static inline void ext4_note_tid(const struct ext4_handle *h, struct inode *i, bool data)
 {

@@ -6,8 +6,8 @@
  * finishes what is on it. A file that has lost its last name while it is open is on it as well.
  *
  * A file's new end: the size on the disk changes first, then pages and promises beyond it go, then
- * blocks. All of it under mapping.write_lock, so no page is written meanwhile; reads of pages hold
- * map_lock, so no block is freed under a read.
+ * blocks. All of it under mapping.write_lock, so no page is written meanwhile; reads of pages
+ * begin under map_lock and are waited for, so no block is freed under a read.
  */
 #include <lib/string.h>
 #include "internal.h"
@@ -112,6 +112,7 @@ int ext4_unmap_all(struct inode *i, u32 first, u32 last)
 		if (err)
 			break;
 		rwsem_write_lock(&ext4_i(i)->map_lock);
+		ext4_reads_wait(i);
 		err = ext4_unmap(&h, i, first, last, &done);
 		rwsem_write_unlock(&ext4_i(i)->map_lock);
 		if (!err)

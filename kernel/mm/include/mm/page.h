@@ -18,7 +18,7 @@ enum page_flag {
 	PG_LOCKED,    /* page-cache lock bit */
 	PG_UPTODATE,
 	PG_DIRTY,
-	PG_WRITEBACK,
+	PG_AHEAD,     /* whoever reads it first starts the next read (mm/page_cache.h) */
 	PG_ERROR,
 	PG_REFERENCED,
 	PG_ANON,      /* anonymous user memory */

@@ -36,6 +36,7 @@ struct mapping_ops {
 	int (*written)(struct mapping *m);
 	u32 max_io;
 	bool write_gaps;
+	bool reads_on; /* read_pages does not wait for the data; pages are unlocked when they have it */
 	/* True: pages are the data themselves (tmpfs); a hole reads as zero and is not reclaimable. */
 	bool memory_backed;
 	/*
@@ -100,6 +101,10 @@ int page_cache_get_write(struct mapping *m, u64 index, bool whole, bool beyond, 
 			 bool *locked) __must_check;
 /* The copy is over; complete: the page holds all its data now. */
 void page_cache_written(struct page *p, bool complete);
+/* A reader has come to a page with PG_AHEAD: starts the next read. May sleep. */
+void page_cache_read_on(struct mapping *m, struct page *p);
+/* Reads what is missing of [first, last]. May sleep. */
+void page_cache_will_need(struct mapping *m, u64 first, u64 last);
 /* For the page allocator: drops up to nr clean pages that nobody uses. The number dropped. */
 u64 page_cache_shrink(u64 nr);
 
