@@ -6,6 +6,7 @@
 #include <linux/falloc.h>
 #include <linux/fadvise.h>
 #include <linux/fs.h>
+#include <mm/slab.h>
 #include <signal/signal.h>
 #include <syscall/table.h>
 #include <vfs/blkdev.h>
@@ -34,17 +35,54 @@ long sys_fdatasync(int fd)
 	return sync_fd(fd, true);
 }
 
-/* The mounts of the caller's namespace; a super block that is mounted twice is clean the second time. */
+/* The super blocks of the namespace's mounts, with references; their number. *all: the array held them all. */
+static u32 supers_get(struct mount_ns *ns, struct super_block **list, u32 max, bool *all)
+{
+	struct mount *m;
+	u32 nr = 0;
+
+	*all = true;
+	mutex_lock(&ns->lock);
+	list_for_each(m, &ns->mounts, ns_node) {
+		if (!m->sb->ops || !m->sb->ops->sync)
+			continue;
+		*all = nr < max;
+		if (!*all)
+			break;
+		super_get(m->sb);
+		list[nr++] = m->sb;
+	}
+	mutex_unlock(&ns->lock);
+	return nr;
+}
+
+/* Without the namespace's lock: writing takes its time, and mounts go on. -ENOMEM: not done. */
+static int sync_mounts(struct mount_ns *ns)
+{
+	struct super_block **list;
+	bool all = false;
+	u32 nr;
+
+	for (u32 max = 16; !all; max *= 2) {
+		list = kvmalloc(max * sizeof(struct super_block *), GFP_KERNEL);
+		if (!list)
+			return -ENOMEM;
+		nr = supers_get(ns, list, max, &all);
+		for (u32 i = 0; i < nr; i++) {
+			if (all) /* one that is mounted twice is clean the second time */
+				list[i]->ops->sync(list[i]);
+			super_put(list[i]);
+		}
+		kvfree(list);
+	}
+	return 0;
+}
+
+/* Cannot fail; without memory for the list, every dirty file is written all the same. */
 long sys_sync(void)
 {
-	struct mount_ns *ns = current->mount_ns;
-	struct mount *m;
-
-	mutex_lock(&ns->lock);
-	list_for_each(m, &ns->mounts, ns_node)
-		if (m->sb->ops && m->sb->ops->sync)
-			m->sb->ops->sync(m->sb);
-	mutex_unlock(&ns->lock);
+	if (sync_mounts(current->mount_ns))
+		(void)!writeback_super(NULL);
 	block_sync_all();
 	return 0;
 }
@@ -178,6 +216,15 @@ static void dont_need(struct inode *i, u64 start, u64 len)
 	page_cache_drop_clean(&i->mapping, first, last - 1);
 }
 
+/* The range (len 0: to the end) is read, as far as it is not in the cache. */
+static void will_need(struct inode *i, u64 start, u64 len)
+{
+	u64 end = MIN(len && start + len > start ? start + len : U64_MAX, READ_ONCE(i->size));
+
+	if (i->mapping.ops && start < end)
+		page_cache_will_need(&i->mapping, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
+}
+
 /* Advice changes no result, and memory-backed files have nothing to read ahead. */
 static long take_advice(struct file *f, u64 start, u64 len, u32 advice)
 {
@@ -187,6 +234,8 @@ static long take_advice(struct file *f, u64 start, u64 len, u32 advice)
 		return -EINVAL;
 	if (advice == POSIX_FADV_DONTNEED)
 		dont_need(f->inode, start, len);
+	if (advice == POSIX_FADV_WILLNEED)
+		will_need(f->inode, start, len);
 	return advice <= POSIX_FADV_NOREUSE ? 0 : -EINVAL;
 }
 
@@ -212,7 +261,7 @@ long sys_readahead(int fd, loff_t offset, u64 count)
 	if (!(f.file->mode & FMODE_READ))
 		ret = -EBADF;
 	else if (S_ISREG(f.file->inode->mode))
-		ret = 0;
+		ret = take_advice(f.file, (u64)offset, count, POSIX_FADV_WILLNEED);
 	fd_put(f);
 	return ret;
 }
