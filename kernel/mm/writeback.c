@@ -35,6 +35,7 @@ static DEFINE_SPINLOCK(dirty_lock, LOCK_RANK_PAGE_LRU);
 static struct list_head dirty_files = LIST_INIT(dirty_files); /* dirty_lock; oldest first */
 static u64 nr_files;                                          /* dirty_lock */
 static struct atomic64 nr_dirty_pages;
+static struct atomic64 nr_dirty_supers; /* that have any */
 static DEFINE_WAIT_QUEUE(writer_wait);
 static bool hurry;
 
@@ -60,6 +61,17 @@ bool writeback_wait(void)
 	sched_set_state(TASK_UNINTERRUPTIBLE);
 	schedule_until(clock_monotonic() + NAP_NS);
 	return true;
+}
+
+/* One page more, or one less. */
+static void count_dirty(struct mapping *m, s64 by)
+{
+	s64 now = atomic64_add_return(&m->host->sb->nr_dirty, by);
+
+	m->nr_dirty += (u64)by;
+	atomic64_add(&nr_dirty_pages, by);
+	if (now == (by > 0 ? 1 : 0))
+		atomic64_add(&nr_dirty_supers, by);
 }
 
 void mapping_mark_unclean(struct mapping *m)
@@ -102,8 +114,7 @@ bool page_mark_dirty(struct page *p)
 		if (!page_test(p, PG_DIRTY)) {
 			page_set(p, PG_DIRTY);
 			xa_set_mark(&m->pages, p->index, PAGE_MARK_DIRTY);
-			m->nr_dirty++;
-			atomic64_add(&nr_dirty_pages, 1);
+			count_dirty(m, 1);
 		}
 	}
 	spin_unlock(&m->pages_lock);
@@ -116,8 +127,7 @@ void page_count_clean(struct mapping *m, struct page *p)
 {
 	ASSERT_HELD(&m->pages_lock);
 	page_clear(p, PG_DIRTY);
-	m->nr_dirty--;
-	atomic64_add(&nr_dirty_pages, -1);
+	count_dirty(m, -1);
 }
 
 /* ---- One file ---- */
@@ -255,15 +265,22 @@ int mapping_sync(struct mapping *m)
 	return m->ops && mapping_unclean(m) ? write_all(m) : 0;
 }
 
-/* Above an eighth of memory the thread starts at once; above a quarter, writers write themselves. */
+/*
+ * Above an eighth of memory the thread starts at once; above a quarter, writers write themselves, if their
+ * file system has more than its share of that quarter: a slow disk that is full of it does not stop the
+ * writers of others. All of them together have less than half.
+ */
 void mapping_balance(struct mapping *m)
 {
-	u64 dirty = writeback_dirty_pages();
+	u64 dirty = writeback_dirty_pages(), limit = buddy_total_pages() / 4;
+	s64 supers;
 
-	if (likely(dirty < buddy_total_pages() / 8) || m->ops->memory_backed)
+	if (likely(dirty < limit / 2) || m->ops->memory_backed)
 		return;
 	writeback_hurry();
-	if (dirty > buddy_total_pages() / 4 && m->nr_dirty)
+	supers = MAX(atomic64_read(&nr_dirty_supers), 1);
+	if (dirty > limit && m->nr_dirty &&
+	    atomic64_read(&m->host->sb->nr_dirty) > (s64)limit / supers)
 		(void)!mapping_write(m, 0, U64_MAX);
 }
 
