@@ -123,9 +123,9 @@ test-gdb: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/gdb/run
 
 BENCH_OUT := $(B)/bench
-BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale share disk spawn first_user pvh_entry)
+BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale share disk files spawn first_user pvh_entry)
 
-$(addprefix $(BENCH_OUT)/,ops preempt scale share disk spawn): $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
+$(addprefix $(BENCH_OUT)/,ops preempt scale share disk files spawn): $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
 	@mkdir -p $(@D)
 	$(TEST_CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -static -s \
 		-isystem $(TEST_UAPI) -o $@ $<
@@ -150,6 +150,7 @@ bench-share:
 	bench/run-share
 bench-disk:
 	bench/run-disk
+	bench/run-disk -f
 bench-mitigations:
 	bench/run-mitigations
 

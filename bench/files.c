@@ -1,0 +1,222 @@
+/*
+ * Wall time of a file system: files DIRECTORY [FILES]. Prints "NAME NANOSECONDS" for each operation. Reads
+ * that are said not to be cached follow POSIX_FADV_DONTNEED. 32 MiB of data, FILES (2000) small files.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define AREA (32u << 20)
+#define FSYNCS 160u
+
+static char *buffer;
+static unsigned int nr_files = 2000;
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void must(int ok, const char *what)
+{
+	if (!ok) {
+		perror(what);
+		exit(1);
+	}
+}
+
+static void tell(const char *name, uint64_t start, unsigned int n)
+{
+	printf("%s %llu\n", name, (unsigned long long)((now_ns() - start) / n));
+	fflush(stdout);
+}
+
+/* The i-th of n places for pieces of `size`: in order, or strewn by a step that visits each once. */
+static off_t place(unsigned int i, unsigned int size, int random)
+{
+	unsigned int n = AREA / size;
+
+	return (off_t)(random ? i * 7919u % n : i % n) * size;
+}
+
+static void transfer(const char *name, int fd, int write_it, int random, unsigned int size, unsigned int n,
+		     int sync)
+{
+	uint64_t start = now_ns();
+
+	for (unsigned int i = 0; i < n; i++) {
+		off_t at = place(i, size, random);
+		ssize_t got = write_it ? pwrite(fd, buffer, size, at) : pread(fd, buffer, size, at);
+
+		must(got == (ssize_t)size, name);
+	}
+	if (sync)
+		must(fsync(fd) == 0, "fsync");
+	tell(name, start, n);
+}
+
+static void forget(int fd)
+{
+	must(fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0, "fadvise");
+}
+
+static void mapped(const char *name, int fd, int write_it, unsigned int n)
+{
+	volatile char *map = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	uint64_t start = now_ns();
+
+	must(map != MAP_FAILED, "mmap");
+	for (unsigned int i = 0; i < n; i++) {
+		if (write_it)
+			map[place(i, 4096, 1)] = (char)i;
+		else
+			(void)map[place(i, 4096, 0)];
+	}
+	if (write_it)
+		must(msync((void *)map, AREA, MS_SYNC) == 0, "msync");
+	tell(name, start, n);
+	munmap((void *)map, AREA);
+}
+
+static void data(void)
+{
+	int fd = open("data", O_RDWR | O_CREAT | O_TRUNC, 0644);
+	int direct = open("data", O_RDWR | O_DIRECT);
+
+	must(fd >= 0 && direct >= 0, "data");
+	transfer("write-64k-new-fsync", fd, 1, 0, 65536, AREA / 65536, 1);
+	forget(fd);
+	transfer("read-64k", fd, 0, 0, 65536, AREA / 65536, 0);
+	transfer("read-4k-cached", fd, 0, 0, 4096, AREA / 4096, 0);
+	transfer("write-4k-cached", fd, 1, 0, 4096, AREA / 4096, 0);
+	forget(fd);
+	transfer("read-4k", fd, 0, 0, 4096, AREA / 4096, 0);
+	forget(fd);
+	transfer("read-4k-random", fd, 0, 1, 4096, 1024, 0);
+	transfer("write-4k-random-fsync", fd, 1, 1, 4096, 2048, 1);
+	forget(fd);
+	mapped("mmap-read-4k", fd, 0, AREA / 4096);
+	mapped("mmap-read-4k-cached", fd, 0, AREA / 4096);
+	mapped("mmap-write-4k-msync", fd, 1, 2048);
+	forget(fd);
+	transfer("direct-read-64k", direct, 0, 0, 65536, AREA / 65536, 0);
+	transfer("direct-read-4k-random", direct, 0, 1, 4096, 1024, 0);
+	transfer("direct-write-64k", direct, 1, 0, 65536, AREA / 65536, 0);
+	transfer("direct-write-4k-random", direct, 1, 1, 4096, 1024, 0);
+	must(ftruncate(fd, 0) == 0, "ftruncate");
+	transfer("direct-write-64k-new", direct, 1, 0, 65536, 256, 0);
+	close(fd);
+	close(direct);
+	must(unlink("data") == 0, "unlink");
+}
+
+static void names(void)
+{
+	char name[32];
+	struct stat st;
+	uint64_t start;
+
+	must(mkdir("names", 0755) == 0, "mkdir");
+	start = now_ns();
+	for (unsigned int i = 0; i < nr_files; i++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "names/file%u", i);
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+		must(fd >= 0 && close(fd) == 0, name);
+	}
+	tell("create", start, nr_files);
+	start = now_ns();
+	for (unsigned int i = 0; i < nr_files; i++) {
+		snprintf(name, sizeof(name), "names/file%u", i * 7919u % nr_files);
+		must(stat(name, &st) == 0, name);
+	}
+	tell("stat", start, nr_files);
+	start = now_ns();
+	for (unsigned int i = 0; i < nr_files; i++) {
+		snprintf(name, sizeof(name), "names/file%u", i);
+		must(unlink(name) == 0, name);
+	}
+	tell("unlink", start, nr_files);
+	must(rmdir("names") == 0, "rmdir");
+}
+
+static void depth(void)
+{
+	char path[64] = "", name[32];
+	struct stat st;
+	uint64_t start;
+
+	for (int d = 1; d <= 10; d++) {
+		strcat(path, d > 1 ? "/dir" : "dir");
+		must(mkdir(path, 0755) == 0, path);
+		if (d != 1 && d != 5 && d != 10)
+			continue;
+		start = now_ns();
+		for (int i = 0; i < 20000; i++)
+			must(stat(path, &st) == 0, path);
+		snprintf(name, sizeof(name), "stat-depth-%d", d);
+		tell(name, start, 20000);
+	}
+	for (int d = 10; d >= 1; d--) {
+		must(rmdir(path) == 0, path);
+		path[d > 1 ? strlen(path) - 4 : 0] = '\0';
+	}
+}
+
+static unsigned int threads;
+
+static void *syncer(void *number)
+{
+	char name[32], block[4096] = "x";
+	int fd;
+
+	snprintf(name, sizeof(name), "log%d", (int)(intptr_t)number);
+	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	must(fd >= 0, name);
+	for (unsigned int i = 0; i < FSYNCS / threads; i++)
+		must(write(fd, block, sizeof(block)) == sizeof(block) && fsync(fd) == 0, name);
+	close(fd);
+	unlink(name);
+	return NULL;
+}
+
+static void syncs(void)
+{
+	for (threads = 1; threads <= 8; threads *= 2) {
+		pthread_t t[8];
+		uint64_t start = now_ns();
+		char name[32];
+
+		for (intptr_t i = 0; i < threads; i++)
+			must(pthread_create(&t[i], NULL, syncer, (void *)i) == 0, "pthread_create");
+		for (unsigned int i = 0; i < threads; i++)
+			pthread_join(t[i], NULL);
+		snprintf(name, sizeof(name), "append-fsync-%u-threads", threads);
+		tell(name, start, FSYNCS);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2)
+		nr_files = (unsigned int)atoi(argv[2]);
+	must(argc > 1 && chdir(argv[1]) == 0, "files DIRECTORY [FILES]");
+	must(posix_memalign((void **)&buffer, 65536, 65536) == 0, "memory");
+	memset(buffer, 'b', 65536);
+	data();
+	names();
+	depth();
+	syncs();
+	return 0;
+}
