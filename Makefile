@@ -1,5 +1,5 @@
 # Gatehouse: `make` builds everything into build/; see README.md for the targets.
-# FLAVOR=release|debug|kasan|ubsan|cover   CC=gcc|clang   V=1 shows the commands.
+# FLAVOR=release|debug|kasan|ubsan|race|cover   CC=gcc|clang   V=1 shows the commands.
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/sh

@@ -42,6 +42,10 @@ UBSAN_FLAGS := -fsanitize=bounds,shift,integer-divide-by-zero,unreachable,bool,e
 	-Wno-array-bounds # GCC warns of the indices that its own checks reject
 endif
 
+ifeq ($(FLAVOR),race)
+KDEFS += -DCONFIG_RACE
+RACE_FLAGS := -fsanitize=thread --param tsan-distinguish-volatile=1 --param tsan-instrument-func-entry-exit=0 -Wno-tsan
+endif
 ifeq ($(FLAVOR),cover)
 KDEFS += -DCONFIG_COVERAGE
 COVER_FLAGS := -fsanitize-coverage=trace-pc
@@ -80,14 +84,14 @@ KOBJS := $(patsubst %,$(K)/%.o,$(basename $(KSRCS)))
 LDS := kernel/arch/$(ARCH)/kernel.lds
 
 # Flags for one object: objects listed in NOSAN_OBJS run too early, or are the sanitizer itself.
-NOSAN_OBJS += dev/mem/coverage lib/mem lib/string arch/x86_64/early mm/kasan lib/ubsan
-sanflags = $(if $(filter $(addprefix $(K)/kernel/,$(addsuffix .o,$(NOSAN_OBJS))),$@),,$(KASAN_FLAGS) $(UBSAN_FLAGS) $(COVER_FLAGS))
+NOSAN_OBJS += sync/race dev/mem/coverage lib/mem lib/string arch/x86_64/early mm/kasan lib/ubsan
+sanflags = $(if $(filter $(addprefix $(K)/kernel/,$(addsuffix .o,$(NOSAN_OBJS))),$@),,$(KASAN_FLAGS) $(UBSAN_FLAGS) $(COVER_FLAGS) $(RACE_FLAGS))
 
 KOPT := -O2
 $(KCOLD): KOPT := -Os
 
 KFLAGS_STAMP := $(K)/.flags
-$(shell mkdir -p $(K); printf '%s' '$(CC) $(KCFLAGS) $(KCOLD) $(KDEFS) $(KASAN_FLAGS) $(UBSAN_FLAGS) $(COVER_FLAGS)' >$(K)/.flags.new; \
+$(shell mkdir -p $(K); printf '%s' '$(CC) $(KCFLAGS) $(KCOLD) $(KDEFS) $(KASAN_FLAGS) $(UBSAN_FLAGS) $(COVER_FLAGS) $(RACE_FLAGS)' >$(K)/.flags.new; \
 	cmp -s $(K)/.flags.new $(KFLAGS_STAMP) || cp $(K)/.flags.new $(KFLAGS_STAMP))
 
 $(K)/%.o: %.c $(UAPI)/.made $(KFLAGS_STAMP)
