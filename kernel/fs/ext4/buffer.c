@@ -236,8 +236,11 @@ int ext4_buf_new(struct ext4_fs *fs, u64 block, ext4_check_fn check, struct ext4
 	return 0;
 }
 
-/* Those among [block, block + nr) that are not here, read with one wait. */
-void ext4_buf_ahead(struct ext4_fs *fs, u64 block, u32 nr)
+/*
+ * Those among [block, block + nr) that are not here, read with one wait. Their locks are taken by
+ * trying, so no order among them is needed; the build-time analysis cannot follow a list of them.
+ */
+void ext4_buf_ahead(struct ext4_fs *fs, u64 block, u32 nr) NO_THREAD_SAFETY
 {
 	struct ext4_buf *list[32];
 	struct ext4_io io;

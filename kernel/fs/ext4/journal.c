@@ -164,7 +164,7 @@ void ext4_stop(struct ext4_handle *h)
 	tx->promised -= h->credits;
 	last = --tx->updates == 0 && tx->state == TX_CLOSED;
 	spin_unlock(&j->lock);
-	__atomic_fetch_and(&current->flags, ~TASK_F_IN_JOURNAL, __ATOMIC_RELAXED);
+	__atomic_fetch_and(&current->flags, (u32)~TASK_F_IN_JOURNAL, __ATOMIC_RELAXED);
 	if (last)
 		wake_up_all(&j->work);
 }
