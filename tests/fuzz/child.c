@@ -165,6 +165,7 @@ _Noreturn void program_run(const struct program *p)
 
 	for (int i = 0; i < 3; i++)
 		dup2(null, i);
+	syscall(SYS_close_range, 3, ~0u, 0); /* the supervisor's are not the program's */
 	program = p;
 	setsid();
 	if (setresgid(USER, USER, USER) || setresuid(USER, USER, USER))
