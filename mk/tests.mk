@@ -53,6 +53,19 @@ tests: $(TEST_OUT)/fuzz/sysfuzz
 fuzz-syscalls: all tests
 	tests/fuzz/run -f $(FLAVOR) -t $(or $(TIME),60) $(if $(filter cover,$(FLAVOR)),-k $(B)/tests/found)
 
+# The lines that abi, boundary and the corpus reach in the code that guards the gate, and in all.
+.PHONY: coverage
+GUARDS := $(addprefix kernel/arch/x86_64/,gate.c usercopy.c signal_frame.c) kernel/mm/user.c \
+	$(addprefix kernel/,seccomp signal ptrace syscall)
+MAPS := $(addprefix $(TEST_OUT)/map.,abi boundary corpus)
+coverage: all tests
+	$(Q)$(MAKE) -s FLAVOR=cover kernel
+	TEST_COVERAGE=$(TEST_OUT)/map.abi tests/run -c 2 -f cover abi
+	TEST_COVERAGE=$(TEST_OUT)/map.boundary tests/run -c 2 -f cover boundary
+	tests/fuzz/run -f cover -t 200 -m $(TEST_OUT)/map.corpus -- -x
+	$(Q)tests/fuzz/report $(MAPS) -- $(GUARDS)
+	$(Q)tests/fuzz/report $(MAPS) | tail -1
+
 -include $(wildcard $(TEST_OUT)/deps/*.d)
 
 # One guest boot each; TEST_CPUS, TEST_MACHINE and FLAVOR choose the machine and the kernel.
