@@ -168,15 +168,12 @@ static int operate(struct ipc_ns *ns, s32 id, struct sem_waiter *w, bool undo, u
 {
 	struct ipc_object *o;
 	struct sem_set *set;
-	int err = undo ? sem_undo_get(ns, id, &w->undo) : 0;
+	int err = undo ? sem_undo_lock(ns, id, &o, &w->undo) : ipc_lock(&ns->sem, id, &o);
 
-	if (!err)
-		err = ipc_lock(&ns->sem, id, &o);
 	if (err)
 		return err;
 	set = sem_set_of(o);
-	/* The id may have been given anew since the adjustments were found. */
-	err = w->undo && w->undo->set != set ? -EIDRM : check_operations(set, w);
+	err = check_operations(set, w);
 	if (!err)
 		err = try_operations(set, w);
 	if (err == IPC_WAITING)

@@ -36,7 +36,6 @@ struct sem_waiter {
 
 /* What one user of SEM_UNDO owes one set. */
 struct sem_undo {
-	struct rcu_head rcu;
 	struct sem_set *set;         /* const: reference */
 	struct sem_undo_list *list;  /* const: reference to its memory */
 	struct list_head node;       /* set->undos; set's lock */
@@ -55,10 +54,11 @@ void sem_update(struct sem_set *set);
 long sem_remove(struct ipc_ns *ns, s32 id);
 
 /*
- * sem_undo.c. The current task's adjustments of the set with that id, made if need be. The pointer
- * is good while the set is locked and not deleted. 0, -EINVAL, -EIDRM, -ENOMEM.
+ * sem_undo.c. Locks the set with that id, and gives the current task's adjustments of it, made if need
+ * be: good as long as the set is locked and not deleted. 0, -EINVAL, -EIDRM, -ENOMEM: not locked.
  */
-int sem_undo_get(struct ipc_ns *ns, s32 id, struct sem_undo **out) __must_check;
+int sem_undo_lock(struct ipc_ns *ns, s32 id, struct ipc_object **out, struct sem_undo **undo)
+	__must_check;
 /* SETVAL, SETALL: nobody owes anything for semaphores [first, last]. Set's lock. */
 void sem_undo_clear(struct sem_set *set, u32 first, u32 last);
 /* The set is gone (deleted, unlocked): so is what is owed to it. */

@@ -69,18 +69,20 @@ int sem_undo_fork(struct task *child, bool share)
 
 /* ---- finding and making an entry ---- */
 
-/* An entry of an older set with this index is on its way out. */
+/* Set locked and not deleted: the entry stays. One of an older set with this index is on its way out. */
 static struct sem_undo *entry_find(struct sem_undo_list *l, const struct sem_set *set)
 {
 	struct sem_undo *u;
 
 	spin_lock(&l->lock);
 	u = xa_load(&l->entries, index_of(set));
+	if (u && u->set != set)
+		u = NULL;
 	spin_unlock(&l->lock);
-	return u && u->set == set ? u : NULL;
+	return u;
 }
 
-/* Into list and set, unless another thread was faster. Set locked. */
+/* Into list and set, unless another thread was faster: -EEXIST. Set locked. */
 static int entry_link(struct sem_undo *u)
 {
 	struct sem_undo_list *l = u->list;
@@ -97,7 +99,8 @@ static int entry_link(struct sem_undo *u)
 	return err;
 }
 
-static int entry_create(struct sem_undo_list *l, struct sem_set *set, struct sem_undo **out)
+/* Sees to it that there is an entry. Not locked; 0, -EIDRM, -ENOMEM. */
+static int entry_create(struct sem_undo_list *l, struct sem_set *set)
 {
 	struct sem_undo *u = kvmalloc(sizeof(*u) + set->nr * sizeof(u->adjust[0]),
 				      GFP_KERNEL | GFP_ZERO);
@@ -114,16 +117,12 @@ static int entry_create(struct sem_undo_list *l, struct sem_set *set, struct sem
 		err = entry_link(u);
 		ipc_unlock(&set->object);
 	}
-	if (err) {
+	if (err)
 		entry_free(u);
-		u = err == -EEXIST ? entry_find(l, set) : NULL;
-		err = err == -EEXIST ? (u ? 0 : -EIDRM) : err;
-	}
-	*out = u;
-	return err;
+	return err == -EEXIST ? 0 : err;
 }
 
-int sem_undo_get(struct ipc_ns *ns, s32 id, struct sem_undo **out)
+int sem_undo_lock(struct ipc_ns *ns, s32 id, struct ipc_object **out, struct sem_undo **undo)
 {
 	struct sem_undo_list *l = current->sem_undos;
 	struct ipc_object *o;
@@ -134,16 +133,21 @@ int sem_undo_get(struct ipc_ns *ns, s32 id, struct sem_undo **out)
 		if (!l)
 			return -ENOMEM;
 	}
-	err = ipc_lock(&ns->sem, id, &o);
-	if (err)
-		return err;
-	ipc_get(o);
-	ipc_unlock(o);
-	*out = entry_find(l, sem_set_of(o));
-	if (!*out)
-		err = entry_create(l, sem_set_of(o), out);
-	ipc_put(o);
-	return err;
+	for (;;) {
+		err = ipc_lock(&ns->sem, id, &o);
+		if (err)
+			return err;
+		*out = o;
+		*undo = entry_find(l, sem_set_of(o));
+		if (*undo)
+			return 0;
+		ipc_get(o);
+		ipc_unlock(o);
+		err = entry_create(l, sem_set_of(o));
+		ipc_put(o);
+		if (err)
+			return err;
+	}
 }
 
 /* ---- the set's side ---- */
