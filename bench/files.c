@@ -1,17 +1,14 @@
 /*
  * Wall time of a file system: files DIRECTORY [FILES]. Prints "NAME NANOSECONDS" for each operation. Reads
  * that are said not to be cached follow POSIX_FADV_DONTNEED. 32 MiB of data, FILES (2000) small files.
+ * files -c DIRECTORY: processor time of O_DIRECT alone.
  */
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
+#include "measure.h"
 
 #define AREA (32u << 20)
 #define FSYNCS 160u
@@ -19,50 +16,16 @@
 static char *buffer;
 static unsigned int nr_files = 2000;
 
-static uint64_t now_ns(void)
+static void told(const char *name, uint64_t start, uint32_t n)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	tell(name, (now_ns() - start) / n);
 }
 
-static void must(int ok, const char *what)
+static void transfer(const char *name, int fd, int write_it, int random, uint32_t size, uint32_t n, int sync)
 {
-	if (!ok) {
-		perror(what);
-		exit(1);
-	}
-}
+	const struct transfer t = {name, fd, AREA, size, n, write_it, random, sync};
 
-static void tell(const char *name, uint64_t start, unsigned int n)
-{
-	printf("%s %llu\n", name, (unsigned long long)((now_ns() - start) / n));
-	fflush(stdout);
-}
-
-/* The i-th of n places for pieces of `size`: in order, or strewn by a step that visits each once. */
-static off_t place(unsigned int i, unsigned int size, int random)
-{
-	unsigned int n = AREA / size;
-
-	return (off_t)(random ? i * 7919u % n : i % n) * size;
-}
-
-static void transfer(const char *name, int fd, int write_it, int random, unsigned int size, unsigned int n,
-		     int sync)
-{
-	uint64_t start = now_ns();
-
-	for (unsigned int i = 0; i < n; i++) {
-		off_t at = place(i, size, random);
-		ssize_t got = write_it ? pwrite(fd, buffer, size, at) : pread(fd, buffer, size, at);
-
-		must(got == (ssize_t)size, name);
-	}
-	if (sync)
-		must(fsync(fd) == 0, "fsync");
-	tell(name, start, n);
+	tell(name, transfer_time(&t, buffer));
 }
 
 static void forget(int fd)
@@ -72,19 +35,20 @@ static void forget(int fd)
 
 static void mapped(const char *name, int fd, int write_it, unsigned int n)
 {
+	const struct transfer t = {.area = AREA, .size = 4096, .random = write_it};
 	volatile char *map = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	uint64_t start = now_ns();
 
 	must(map != MAP_FAILED, "mmap");
 	for (unsigned int i = 0; i < n; i++) {
 		if (write_it)
-			map[place(i, 4096, 1)] = (char)i;
+			map[place(&t, i)] = (char)i;
 		else
-			(void)map[place(i, 4096, 0)];
+			(void)map[place(&t, i)];
 	}
 	if (write_it)
 		must(msync((void *)map, AREA, MS_SYNC) == 0, "msync");
-	tell(name, start, n);
+	told(name, start, n);
 	munmap((void *)map, AREA);
 }
 
@@ -109,15 +73,23 @@ static void data(void)
 	mapped("mmap-read-4k-cached", fd, 0, AREA / 4096);
 	mapped("mmap-write-4k-msync", fd, 1, 2048);
 	forget(fd);
-	transfer("direct-read-64k", direct, 0, 0, 65536, AREA / 65536, 0);
-	transfer("direct-read-4k-random", direct, 0, 1, 4096, 1024, 0);
-	transfer("direct-write-64k", direct, 1, 0, 65536, AREA / 65536, 0);
-	transfer("direct-write-4k-random", direct, 1, 1, 4096, 1024, 0);
+	direct_transfers(direct, AREA, buffer);
 	must(ftruncate(fd, 0) == 0, "ftruncate");
 	transfer("direct-write-64k-new", direct, 1, 0, 65536, 256, 0);
 	close(fd);
 	close(direct);
 	must(unlink("data") == 0, "unlink");
+}
+
+static void direct_alone(void)
+{
+	const struct transfer fill = {"write", open("data", O_RDWR | O_CREAT | O_TRUNC, 0644), AREA, 65536,
+				      AREA / 65536, 1, 0, 0};
+
+	transfer_time(&fill, buffer);
+	forget(fill.fd);
+	use_cpu_clock = 1;
+	direct_transfers(open("data", O_RDWR | O_DIRECT), AREA, buffer);
 }
 
 static void names(void)
@@ -135,19 +107,19 @@ static void names(void)
 		fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0644);
 		must(fd >= 0 && close(fd) == 0, name);
 	}
-	tell("create", start, nr_files);
+	told("create", start, nr_files);
 	start = now_ns();
 	for (unsigned int i = 0; i < nr_files; i++) {
 		snprintf(name, sizeof(name), "names/file%u", i * 7919u % nr_files);
 		must(stat(name, &st) == 0, name);
 	}
-	tell("stat", start, nr_files);
+	told("stat", start, nr_files);
 	start = now_ns();
 	for (unsigned int i = 0; i < nr_files; i++) {
 		snprintf(name, sizeof(name), "names/file%u", i);
 		must(unlink(name) == 0, name);
 	}
-	tell("unlink", start, nr_files);
+	told("unlink", start, nr_files);
 	must(rmdir("names") == 0, "rmdir");
 }
 
@@ -166,7 +138,7 @@ static void depth(void)
 		for (int i = 0; i < 20000; i++)
 			must(stat(path, &st) == 0, path);
 		snprintf(name, sizeof(name), "stat-depth-%d", d);
-		tell(name, start, 20000);
+		told(name, start, 20000);
 	}
 	for (int d = 10; d >= 1; d--) {
 		must(rmdir(path) == 0, path);
@@ -203,17 +175,23 @@ static void syncs(void)
 		for (unsigned int i = 0; i < threads; i++)
 			pthread_join(t[i], NULL);
 		snprintf(name, sizeof(name), "append-fsync-%u-threads", threads);
-		tell(name, start, FSYNCS);
+		told(name, start, FSYNCS);
 	}
 }
 
 int main(int argc, char **argv)
 {
-	if (argc > 2)
+	int alone = argc == 3 && strcmp(argv[1], "-c") == 0;
+
+	if (argc > 2 && !alone)
 		nr_files = (unsigned int)atoi(argv[2]);
-	must(argc > 1 && chdir(argv[1]) == 0, "files DIRECTORY [FILES]");
+	must(argc > 1 && chdir(argv[alone ? 2 : 1]) == 0, "files [-c] DIRECTORY [FILES]");
 	must(posix_memalign((void **)&buffer, 65536, 65536) == 0, "memory");
 	memset(buffer, 'b', 65536);
+	if (alone) {
+		direct_alone();
+		return 0;
+	}
 	data();
 	names();
 	depth();

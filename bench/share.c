@@ -4,33 +4,12 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "measure.h"
 
 static char buffer[1 << 20];
 static int nr_files;
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static void must(int ok, const char *what)
-{
-	if (!ok) {
-		perror(what);
-		exit(1);
-	}
-}
 
 /* Runs the operation n times and prints the time of one. */
 static void measure(const char *name, int n, void (*op)(int))
@@ -39,7 +18,7 @@ static void measure(const char *name, int n, void (*op)(int))
 
 	for (int i = 0; i < n; i++)
 		op(i);
-	printf("%s %llu\n", name, (unsigned long long)((now_ns() - start) / (uint64_t)n));
+	tell(name, (now_ns() - start) / (uint64_t)n);
 }
 
 static const char *file_name(int i)

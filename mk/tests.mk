@@ -138,7 +138,7 @@ test-gdb: $(B)/gatehouse $(B)/init $(KERNEL)
 BENCH_OUT := $(B)/bench
 BENCH_PROGRAMS := $(addprefix $(BENCH_OUT)/,ops preempt scale share disk files spawn first_user pvh_entry)
 
-$(addprefix $(BENCH_OUT)/,ops preempt scale share disk files spawn): $(BENCH_OUT)/%: bench/%.c $(TEST_UAPI)/.ready
+$(addprefix $(BENCH_OUT)/,ops preempt scale share disk files spawn): $(BENCH_OUT)/%: bench/%.c bench/measure.h $(TEST_UAPI)/.ready
 	@mkdir -p $(@D)
 	$(TEST_CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -static -s \
 		-isystem $(TEST_UAPI) -o $@ $<
@@ -164,6 +164,7 @@ bench-share:
 bench-disk:
 	bench/run-disk
 	bench/run-disk -f
+	bench/run-disk -i
 bench-mitigations:
 	bench/run-mitigations
 
