@@ -110,15 +110,17 @@ $(K)/kernel.lds: $(LDS) $(KFLAGS_STAMP)
 KLDFLAGS := -nostdlib -static -no-pie -Wl,-z,max-page-size=4096,-z,noexecstack,--build-id=none,--no-warn-rwx-segments -T $(K)/kernel.lds
 
 # Two links: the tables of symbols, branch sites and relocations lie behind everything whose address they record.
-$(K)/ksyms-empty.S: tools/ksyms.awk tools/sites.awk tools/relocs.awk | $(K)/.flags
-	$(Q)(awk -f tools/ksyms.awk; awk -v text=0 -f tools/sites.awk; awk -f tools/relocs.awk) </dev/null >$@
+$(K)/ksyms: tools/ksyms.c | $(K)/.flags
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
+$(K)/ksyms-empty.S: $(K)/ksyms tools/sites.awk tools/relocs.awk
+	$(Q)($(K)/ksyms; awk -v text=0 -f tools/sites.awk; awk -f tools/relocs.awk) </dev/null >$@
 $(K)/ksyms-empty.o $(K)/ksyms.o: $(K)/%.o: $(K)/%.S
 	$(Q)$(CC) -c -o $@ $<
 $(K)/first.elf: $(KOBJS) $(K)/ksyms-empty.o $(K)/kernel.lds
 	$(call say,LD,$@)
 	$(Q)gcc $(KLDFLAGS) -Wl,--strip-debug,--emit-relocs -o $@ $(KOBJS) $(K)/ksyms-empty.o
-$(K)/ksyms.S: $(K)/first.elf tools/ksyms.awk tools/sites.awk tools/relocs.awk
-	$(Q)nm -n $< | awk -f tools/ksyms.awk >$@
+$(K)/ksyms.S: $(K)/first.elf $(K)/ksyms tools/sites.awk tools/relocs.awk
+	$(Q)nm -n $< | $(K)/ksyms >$@
 	$(Q)readelf -rW $< | awk -v text=$$(nm $< | sed -n 's/ T _text$$//p') -f tools/sites.awk >>$@
 	$(Q)(nm $<; readelf -rW $<) | awk -f tools/relocs.awk >>$@
 $(KERNEL).debug: $(K)/first.elf $(K)/ksyms.o

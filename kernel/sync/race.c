@@ -96,10 +96,10 @@ static bool known(u64 pair)
 
 static void show(const char *what, uptr ip)
 {
-	const char *name;
+	char name[KSYM_NAME_LEN];
 	u32 offset;
 
-	if (ip && ksyms_lookup(ip - 1, &name, &offset))
+	if (ip && ksyms_lookup(ip - 1, name, &offset))
 		log_write(LOG_ERR, "race:   %s by %s+0x%x (%p)", what, name, offset + 1, (void *)ip);
 	else
 		log_write(LOG_ERR, "race:   %s by someone unseen", what);

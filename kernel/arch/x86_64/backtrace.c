@@ -17,10 +17,10 @@
 /* back is 1 for a return address: the call that it follows may be its function's last instruction. */
 static void show_address(uptr addr, u32 back)
 {
-	const char *name;
+	char name[KSYM_NAME_LEN];
 	u32 offset;
 
-	if (ksyms_lookup(addr - back, &name, &offset))
+	if (ksyms_lookup(addr - back, name, &offset))
 		log_write(LOG_EMERG, "  %s+0x%x", name, offset + back);
 	else
 		log_write(LOG_EMERG, "  ? 0x%lx", addr);

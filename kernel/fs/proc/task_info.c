@@ -31,13 +31,13 @@ static bool is_waiting_itself(const char *name)
 static int show_wchan(struct text *t, const struct proc_target *target)
 {
 	uptr addrs[TRACE_MAX];
-	const char *name;
+	char name[KSYM_NAME_LEN];
 	u32 offset, n = 0;
 
 	if (proc_may_access(target->task))
 		n = task_kernel_trace(target->task, addrs, TRACE_MAX);
 	for (u32 i = 0; i < n; i++) {
-		if (!ksyms_lookup(addrs[i] - 1, &name, &offset) || is_waiting_itself(name))
+		if (!ksyms_lookup(addrs[i] - 1, name, &offset) || is_waiting_itself(name))
 			continue;
 		text_printf(t, "%s", name);
 		return 0;
@@ -50,14 +50,14 @@ static int show_wchan(struct text *t, const struct proc_target *target)
 static int show_stack(struct text *t, const struct proc_target *target)
 {
 	uptr addrs[TRACE_MAX];
-	const char *name;
+	char name[KSYM_NAME_LEN];
 	u32 offset, n;
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EACCES;
 	n = task_kernel_trace(target->task, addrs, TRACE_MAX);
 	for (u32 i = 0; i < n; i++)
-		if (ksyms_lookup(addrs[i] - 1, &name, &offset))
+		if (ksyms_lookup(addrs[i] - 1, name, &offset))
 			text_printf(t, "[<0>] %s+0x%x\n", name, offset + 1);
 	return 0;
 }

@@ -29,5 +29,6 @@ struct regs;
 __noreturn void panic_regs(const struct regs *regs, const char *fmt, ...) __printf(2, 3);
 bool panic_in_progress(void);
 
-/* The function that contains addr; false when the address is not in kernel code. */
-bool ksyms_lookup(uptr addr, const char **name, u32 *offset);
+#define KSYM_NAME_LEN 64
+/* The function that contains addr; false when the address is not in kernel code. Any context. */
+bool ksyms_lookup(uptr addr, char name[KSYM_NAME_LEN], u32 *offset);
