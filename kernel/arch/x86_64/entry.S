@@ -13,7 +13,7 @@
  * Defences against speculation stand at the end, outside the paths: where one is chosen, an instruction
  * of the path becomes a jump to it (x86/alternatives.h), so a CPU that needs none pays nothing. With
  * page-table isolation SYSCALL goes to syscall_entry_pti, and user mode runs on tables that hold of
- * the kernel only this section, .percpu.gate and the exception stacks: nothing else may be touched
+ * the kernel only this section, .bss.percpu_gate and the exception stacks: nothing else may be touched
  * between a switch of CR3 and user mode.
  */
 #include <arch_impl/regs.h>

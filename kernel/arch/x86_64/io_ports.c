@@ -24,9 +24,10 @@ struct io_bitmap {
 	u64 denied[IO_PORTS / 64]; /* changed by its only owner */
 };
 
-static struct io_bitmap all_open = {.ref = {2}, .seq = 1}; /* never freed */
-static struct atomic64 last_seq = {1};
-static DEFINE_PER_CPU(u64, loaded_seq); /* what this CPU's TSS holds; 0: nothing yet */
+/* iopl 3; without references, as no task owns it. Its seq is 0, like what a TSS holds at first: zeros. */
+static struct io_bitmap all_open;
+static struct atomic64 last_seq;
+static DEFINE_PER_CPU(u64, loaded_seq); /* what this CPU's TSS holds */
 
 static void bitmap_put(struct io_bitmap *b)
 {

@@ -240,6 +240,7 @@ static void image_protect(const char *start, const char *end, u64 clear, u64 set
 void arch_kernel_seal(void)
 {
 	image_protect(__ro_after_init_start, __ro_after_init_end, X86_PTE_W, X86_PTE_NX);
+	image_protect(__ro_zero_start, __ro_zero_end, X86_PTE_W, X86_PTE_NX);
 	/* Once freed they are ordinary memory, through the direct map's no-execute entries. */
 	image_protect(__init_text_start, __init_text_end, 0, X86_PTE_W | X86_PTE_NX | X86_PTE_D);
 	/* Last: from here on the tables of the image, these entries included, are final. */

@@ -1,7 +1,7 @@
 /*
  * Page-table isolation: on a CPU with Meltdown, user mode runs on tables of its own, in which nothing
  * of the kernel is mapped but what an entry needs before it can load the kernel's: the gate's code, the
- * IDT, and of each CPU the part .percpu.gate (descriptor table, TSS, entry stack, the gate's
+ * IDT, and of each CPU the part .bss.percpu_gate (descriptor table, TSS, entry stack, the gate's
  * variables) and the exception stacks. entry.S switches.
  *
  * An address space has two roots: the lower half of both points to the same tables, the upper half of
@@ -90,8 +90,8 @@ void pti_unshare(const void *start, size_t size)
 
 int pti_share_cpu(u32 cpu, const uptr ist_tops[NR_IST], size_t ist_size)
 {
-	const char *area = __percpu_start + percpu_offset[cpu];
-	int err = pti_share(area, (size_t)(__percpu_gate_end - __percpu_start));
+	const char *area = __percpu_gate_start + percpu_offset[cpu];
+	int err = pti_share(area, (size_t)(__percpu_gate_end - __percpu_gate_start));
 
 	for (u32 i = 0; !err && i < NR_IST; i++)
 		err = pti_share((const void *)(ist_tops[i] - ist_size), ist_size);

@@ -45,7 +45,7 @@ struct table_register {
 	u64 base;
 } __packed;
 
-static struct idt_gate idt[256] __ro_after_init __aligned(4096);
+static struct idt_gate idt[256] __ro_after_init_zero __aligned(4096);
 static bool idt_built;
 
 DEFINE_PER_CPU(bool, interrupted_user);

@@ -10,7 +10,8 @@
 #define WRITE_ROOM 4096
 
 static struct tty *terminal; /* set once during boot */
-static struct tty_input input = TTY_INPUT_INIT(input);
+static char input_ring[TTY_INPUT_SIZE];
+static struct tty_input input = TTY_INPUT_INIT(input, input_ring);
 
 struct tty *hvc_tty(void)
 {

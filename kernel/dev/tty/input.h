@@ -11,11 +11,12 @@ struct tty_input {
 	struct spinlock lock;     /* LOCK_RANK_TTY_SPIN; interrupts disabled */
 	u64 head, tail;           /* lock; head is read as a hint without it */
 	struct wait_queue wait;
-	char ring[TTY_INPUT_SIZE]; /* lock */
+	char *ring;               /* of TTY_INPUT_SIZE; its contents: lock */
 };
 
-#define TTY_INPUT_INIT(name)                                                                       \
-	{.lock = SPINLOCK_INIT(LOCK_RANK_TTY_SPIN), .wait = WAIT_QUEUE_INIT((name).wait)}
+/* buffer is apart, so that the image does not hold its zeros. */
+#define TTY_INPUT_INIT(name, buffer)                                                               \
+	{.lock = SPINLOCK_INIT(LOCK_RANK_TTY_SPIN), .wait = WAIT_QUEUE_INIT((name).wait), .ring = (buffer)}
 
 /* Hard-interrupt context. What does not fit is lost, as on a line whose reader is too slow. */
 void tty_input_put(struct tty_input *in, const char *data, size_t len);

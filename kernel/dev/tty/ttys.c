@@ -17,7 +17,8 @@
 #define TTYS0_MINOR 64
 
 static struct tty *terminal; /* set once during boot */
-static struct tty_input input = TTY_INPUT_INIT(input);
+static char input_ring[TTY_INPUT_SIZE];
+static struct tty_input input = TTY_INPUT_INIT(input, input_ring);
 
 struct tty *ttys_tty(void)
 {

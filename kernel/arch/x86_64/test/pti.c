@@ -48,9 +48,9 @@ static bool is_exception_stack(uptr va)
 static bool is_gate_data(uptr va)
 {
 	for_each_cpu(cpu) {
-		uptr area = (uptr)__percpu_start + percpu_offset[cpu];
+		uptr area = (uptr)__percpu_gate_start + percpu_offset[cpu];
 
-		if (va >= area && va < area + (uptr)(__percpu_gate_end - __percpu_start))
+		if (va >= area && va < area + (uptr)(__percpu_gate_end - __percpu_gate_start))
 			return true;
 	}
 	return va == (uptr)traps_idt() || is_exception_stack(va);
@@ -76,7 +76,7 @@ KTEST(user_tables_hold_the_gate_only)
 	if (mm.user_root) {
 		EXPECT(other == 0);
 		EXPECT(code == ALIGN_UP((uptr)gate_end - (uptr)_text, PAGE_SIZE) / PAGE_SIZE);
-		EXPECT(data == 1 + nr_cpus * (2 * NR_IST + (u64)(__percpu_gate_end - __percpu_start) / PAGE_SIZE));
+		EXPECT(data == 1 + nr_cpus * (2 * NR_IST + (u64)(__percpu_gate_end - __percpu_gate_start) / PAGE_SIZE));
 		EXPECT(!(read_cr4() & CR4_PGE));
 	}
 	arch_mm_fini(&mm);

@@ -23,6 +23,8 @@
 #define __initdata __section(".init.data")
 /* Written during boot, read-only once kernel protections are sealed. */
 #define __ro_after_init __attribute__((section(".data.ro_after_init")))
+/* The same for what is large and starts as zero: the image does not hold it. */
+#define __ro_after_init_zero __attribute__((section(".bss.ro_after_init")))
 /* Shared, often written: keeps its cache lines to itself. */
 #define __cacheline_aligned __attribute__((aligned(64)))
 

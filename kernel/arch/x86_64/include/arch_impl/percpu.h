@@ -7,9 +7,11 @@
 #include <lib/types.h>
 
 #define DEFINE_PER_CPU(type, name) __attribute__((section(".percpu"))) __typeof__(type) name
-/* Mapped in user mode, too, with page-table isolation: what the gate and the CPU itself read. */
-#define DEFINE_PER_CPU_GATE(type, name) __attribute__((section(".percpu.gate"))) __typeof__(type) name
-#define DECLARE_PER_CPU_GATE(type, name) extern __attribute__((section(".percpu.gate"))) __typeof__(type) name
+/*
+ * Mapped in user mode, too, with page-table isolation: what the gate and the CPU itself read. Zero at first.
+ */
+#define DEFINE_PER_CPU_GATE(type, name) __attribute__((section(".bss.percpu_gate"))) __typeof__(type) name
+#define DECLARE_PER_CPU_GATE(type, name) extern __attribute__((section(".bss.percpu_gate"))) __typeof__(type) name
 #define DECLARE_PER_CPU(type, name) extern __attribute__((section(".percpu"))) __typeof__(type) name
 
 /* Offset of each CPU's copy from the template; filled before the CPU starts. */

@@ -35,7 +35,7 @@
 #include <arch/entry.h>
 #include <arch/percpu.h>
 
-/* What the gate reads before and after the kernel's page tables are loaded, see .percpu.gate. */
+/* What the gate reads before and after the kernel's page tables are loaded, see .bss.percpu_gate. */
 DECLARE_PER_CPU_GATE(uptr, gate_kernel_stack); /* top of the current task's kernel stack */
 DECLARE_PER_CPU_GATE(u64, gate_kernel_cr3);    /* of the loaded address space; with isolation only */
 DECLARE_PER_CPU_GATE(u64, gate_user_cr3);
