@@ -5,8 +5,12 @@
  */
 #include "attack.h"
 
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 enum { LAST = 470, PART = 60 };
 
@@ -64,9 +68,45 @@ static struct progress {
 	int done;
 } *progress;
 
-/* A call that blocks is killed with its child; the sweep then goes on behind it, so many times. */
-#define RESTARTS SCALE(0, 20)
+/*
+ * A call that blocks is interrupted by a timer; one that goes on all the same is killed with its
+ * child, and the sweep goes on behind it. A child that the call itself ends costs a new child.
+ */
+#define KILLS    SCALE(0, 50)
+#define CHILDREN SCALE(1, 11000)
 #define STUCK_MS 250
+#define ALARM_US 2000
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+static void interrupt_regularly(void)
+{
+	struct itimerval it = { { 0, ALARM_US }, { 0, ALARM_US } };
+	struct sigaction act = { .sa_handler = on_alarm };
+
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+/* One of each kind on the small numbers; nothing that the calls write reaches the runner. */
+static void open_descriptors(void)
+{
+	int pair[2];
+
+	for (int fd = 0; fd < 64; fd++)
+		close(fd);
+	open("/dev/null", O_RDWR);
+	open("/dev/zero", O_RDWR);
+	open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	pipe(pair);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	eventfd(0, 0);
+	epoll_create1(0);
+	open("/proc/self", O_RDONLY | O_DIRECTORY);
+}
 
 /* In a child that it may ruin: calls of one number, from where the last child came to. */
 _Noreturn static void sweep_number(long nr, int rounds)
@@ -75,11 +115,12 @@ _Noreturn static void sweep_number(long nr, int rounds)
 	struct rlimit procs = { 20, 20 }, mem = { 64 << 20, 64 << 20 }, files = { 64, 64 }, size = { 1 << 20, 1 << 20 };
 
 	setpgid(0, 0);
+	open_descriptors();
 	setrlimit(RLIMIT_AS, &mem);
 	setrlimit(RLIMIT_NPROC, &procs);
 	setrlimit(RLIMIT_NOFILE, &files);
 	setrlimit(RLIMIT_FSIZE, &size);
-	alarm(SCALE(2, 60));
+	interrupt_regularly();
 	while (progress->done < rounds) {
 		u64 a[6], state = progress->state;
 
@@ -94,10 +135,11 @@ _Noreturn static void sweep_number(long nr, int rounds)
 	_exit(0);
 }
 
-/* Reaps the child once it has ended or makes no progress any more. */
-static void watch(long nr, pid_t pid)
+/* Reaps the child once it has ended or makes no progress any more: true if it had to be killed. */
+static bool watch(long nr, pid_t pid)
 {
 	int status, last = -1, still_ms = 0;
+	bool killed = false;
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		if (progress->done != last) {
@@ -107,6 +149,7 @@ static void watch(long nr, pid_t pid)
 		if (still_ms++ >= STUCK_MS) {
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL);
+			killed = true;
 		}
 		if (still_ms > 8000)
 			FAIL("call %ld: child cannot be killed", nr);
@@ -115,16 +158,17 @@ static void watch(long nr, pid_t pid)
 	kill(-pid, SIGKILL);
 	while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
 		;
+	return killed;
 }
 
-/* One number: all rounds, or as many as RESTARTS children come to. */
+/* One number: all rounds, or as many as KILLS and CHILDREN allow. */
 static void sweep_in_children(long nr, bool as_root, u64 seed)
 {
-	int rounds = SCALE(40, 10000);
+	int rounds = SCALE(40, 10000), kills = 0;
 	pid_t leader = getpid();
 
 	*progress = (struct progress){ (seed ^ nr * 0x9e3779b97f4a7c15ull) | 1, 0 };
-	for (int tries = 0; progress->done < rounds && tries <= RESTARTS; tries++) {
+	for (int child = 0; progress->done < rounds && child < CHILDREN && kills <= KILLS; child++) {
 		pid_t pid = test_fork();
 
 		if (pid == 0) {
@@ -132,17 +176,20 @@ static void sweep_in_children(long nr, bool as_root, u64 seed)
 				become(31337, 31337);
 			sweep_number(nr, rounds);
 		}
-		watch(nr, pid);
+		kills += watch(nr, pid);
 		CHECK_EQ(getpid(), leader);
 	}
+	if (test_full() && progress->done < rounds)
+		printf("call %ld: %d sets\n", nr, progress->done);
 }
 
 static void sweep(long first, bool as_root, u64 seed)
 {
 	VM_ONLY;
-	set_up();
+	/* First, or it lies in the hole behind the edge, where the calls write. */
 	progress = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(progress != MAP_FAILED);
+	set_up();
 	for (long nr = first; nr < first + PART && nr <= LAST; nr++) {
 		if (as_root && (nr == SYS_rt_sigreturn || in_list(nr, root_spares, ARRAY_SIZE(root_spares))))
 			continue;

@@ -1,7 +1,8 @@
 /*
  * runner DIR [PROGRAM…]: runs every program of a directory, or the named ones, one after the other
  * inside one guest boot. Passes on the lines of failed and skipped claims with the program's name
- * in front, ends with one line of totals. Exit status 1 if anything failed.
+ * in front, ends with one line of totals. Exit status 1 if anything failed. With TEST_VERBOSE in the
+ * environment it tells every claim that holds, too, and each program's time.
  *
  * A program that overruns its time is killed with its process group. Output that holds what looks
  * like a kernel address is a failure by itself: no test may learn one.
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 static int passed, failed, skipped;
+static bool verbose;
 
 static long now_ms(void)
 {
@@ -42,6 +44,8 @@ static void take_line(const char *program, const char *line)
 {
 	if (!strncmp(line, "ok ", 3)) {
 		passed++;
+		if (verbose)
+			printf("ok %s/%s\n", program, line + 3);
 	} else if (!strncmp(line, "skip ", 5)) {
 		skipped++;
 		printf("skip %s/%s\n", program, line + 5);
@@ -138,11 +142,12 @@ static int visible(const struct dirent *d)
 
 int main(int argc, char **argv)
 {
-	const char *limit = getenv("TEST_TIMEOUT"), *verbose = getenv("TEST_VERBOSE");
+	const char *limit = getenv("TEST_TIMEOUT");
 	int timeout_s = limit ? atoi(limit) : 120;
 	struct dirent **list;
 	int n;
 
+	verbose = getenv("TEST_VERBOSE") != NULL;
 	setvbuf(stdout, NULL, _IOLBF, 0); /* what a guest that hangs had said is seen */
 	if (argc < 2 || chdir(argv[1]) < 0 || (n = scandir(".", &list, visible, alphasort)) < 0) {
 		fprintf(stderr, "usage: runner DIR [PROGRAM…]\n");
