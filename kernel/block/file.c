@@ -2,7 +2,8 @@
  * Block devices as files. An open file of a device node works on the device's own inode (file->inode),
  * so all nodes of a device share its pages, and the node's inode keeps only name and permissions.
  *
- * Locks: the device inode's lock orders writers, as for regular files.
+ * Locks: the device inode's lock orders writers through the cache, as for regular files; those with
+ * O_DIRECT share it.
  */
 #include <block/direct.h>
 #include <lib/errno.h>
@@ -83,24 +84,13 @@ static ssize_t write_behind(struct file *f, struct io_iter *from, loff_t *pos, u
 	return err ? err : done;
 }
 
-static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *pos)
+static ssize_t write_direct(struct file *f, struct io_iter *from, u64 pos, u64 n)
 {
-	u64 size = READ_ONCE(f->inode->size), n;
 	ssize_t done;
 
-	if (block_device_read_only(bdev_of(f->inode)))
-		return -EPERM;
-	if ((u64)*pos >= size)
-		return -ENOSPC;
-	n = MIN(io_count(from), size - (u64)*pos);
-	if (!(f->flags & O_DIRECT))
-		return file_write_pages(f->inode, from, pos, n);
-	done = direct_write(f->inode, from, (u64)*pos, n,
-			    block_device_block_size(bdev_of(f->inode)), map_direct);
-	if (done == -EBUSY)
-		return write_behind(f, from, pos, n);
-	if (done > 0)
-		*pos += done;
+	rwsem_read_lock(&f->inode->lock);
+	done = direct_write(f->inode, from, pos, n, block_device_block_size(bdev_of(f->inode)), map_direct);
+	rwsem_read_unlock(&f->inode->lock);
 	return done;
 }
 
@@ -112,18 +102,37 @@ static int blkdev_fsync(struct file *f, bool data_only)
 	return err ? err : flushed;
 }
 
+static ssize_t write_cached(struct file *f, struct io_iter *from, loff_t *pos, u64 n)
+{
+	ssize_t done;
+
+	rwsem_write_lock(&f->inode->lock);
+	done = f->flags & O_DIRECT ? write_behind(f, from, pos, n) : file_write_pages(f->inode, from, pos, n);
+	rwsem_write_unlock(&f->inode->lock);
+	return done;
+}
+
 static ssize_t blkdev_write(struct file *f, struct io_iter *from, loff_t *pos)
 {
-	ssize_t n;
+	u64 size = READ_ONCE(f->inode->size), n;
+	ssize_t done = -EBUSY;
 	int err;
 
 	if (!io_count(from))
 		return 0;
-	rwsem_write_lock(&f->inode->lock);
-	n = write_locked(f, from, pos);
-	rwsem_write_unlock(&f->inode->lock);
-	err = n > 0 ? file_write_sync(f) : 0;
-	return err ? err : n;
+	if (block_device_read_only(bdev_of(f->inode)))
+		return -EPERM;
+	if ((u64)*pos >= size)
+		return -ENOSPC;
+	n = MIN(io_count(from), size - (u64)*pos);
+	if (f->flags & O_DIRECT)
+		done = write_direct(f, from, (u64)*pos, n);
+	if (done == -EBUSY)
+		done = write_cached(f, from, pos, n);
+	else if (done > 0)
+		*pos += done;
+	err = done > 0 ? file_write_sync(f) : 0;
+	return err ? err : done;
 }
 
 static loff_t blkdev_llseek(struct file *f, loff_t off, int whence)

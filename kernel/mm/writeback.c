@@ -235,7 +235,8 @@ int mapping_write(struct mapping *m, u64 first, u64 last)
 {
 	int err = 0;
 
-	if (!m->ops || !m->ops->write_pages)
+	/* Pages that are being written are in the cache, so without any there is nobody to wait for. */
+	if (!m->ops || !m->ops->write_pages || !READ_ONCE(m->nr_pages))
 		return 0;
 	mutex_lock(&m->write_lock);
 	if (READ_ONCE(m->nr_dirty))

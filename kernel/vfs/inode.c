@@ -203,7 +203,7 @@ int inode_strip_privileges(struct dentry *d)
 {
 	struct inode *i = d->inode;
 
-	if (likely(!(i->mode & (S_ISUID | S_ISGID)) && !(i->flags & INODE_FILE_CAPS)))
+	if (likely(!inode_has_privileges(i)))
 		return 0;
 	if (S_ISREG(i->mode) && !capable(CAP_FSETID))
 		WRITE_ONCE(i->mode, mode_without_setid(i));

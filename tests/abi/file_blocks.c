@@ -7,8 +7,10 @@
 #include <linux/falloc.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 
 #define BLOCK  4096
@@ -107,6 +109,56 @@ TEST(direct_into_preallocated_blocks)
 	for (size_t i = 0; i < 4 * BLOCK; i++)
 		CHECK(model[i] == 0);
 	CHECK(memcmp(model + 4 * BLOCK, mem, 4 * BLOCK) == 0);
+}
+
+/* Requests under way on the disk that the file lies on. */
+static int in_flight(int fd)
+{
+	unsigned major_, minor_, nr;
+	struct stat st;
+	char line[512];
+	FILE *f = fopen("/proc/diskstats", "r");
+
+	CHECK(f != NULL);
+	CHECK_OK(fstat(fd, &st));
+	while (fgets(line, sizeof(line), f)) {
+		CHECK_EQ(sscanf(line, "%u %u %*s %*u %*u %*u %*u %*u %*u %*u %*u %u", &major_, &minor_, &nr), 3);
+		if (major_ == major(st.st_dev) && minor_ == minor(st.st_dev)) {
+			fclose(f);
+			return (int)nr;
+		}
+	}
+	FAIL("no figures of the disk");
+}
+
+/* Each writer has 8 blocks of its own. */
+TEST_LIMIT(direct_overwrites_run_side_by_side, 60)
+{
+	int fd = make(O_DIRECT), peak = 0;
+	pid_t writers[8];
+
+	fill(mem, MAX, 3);
+	CHECK_EQ(pwrite(fd, mem, MAX, 0), MAX);
+	for (int w = 0; w < 8; w++) {
+		writers[w] = test_fork();
+		for (int n = 0; !writers[w]; n++) {
+			memset(mem, 16 * w + n % 16, 8 * BLOCK);
+			CHECK_EQ(pwrite(fd, mem, 8 * BLOCK, w * 8 * BLOCK), 8 * BLOCK);
+		}
+	}
+	for (int now; peak < 3; peak = now > peak ? now : peak) {
+		now = in_flight(fd);
+		sched_yield();
+	}
+	for (int w = 0; w < 8; w++) {
+		CHECK_OK(kill(writers[w], SIGKILL));
+		CHECK_KILLED(writers[w], SIGKILL);
+	}
+	CHECK_EQ(pread(fd, mem, MAX, 0), MAX);
+	for (int i = 0; i < MAX; i++) {
+		CHECK_EQ(mem[i] >> 4, i / (8 * BLOCK));
+		CHECK_EQ(mem[i], mem[i & ~(BLOCK - 1)]);
+	}
 }
 
 /* What one way writes, the others see. */

@@ -2,8 +2,9 @@
  * O_DIRECT on regular files: block/direct.h does the transfers and keeps them coherent with the cache;
  * here is where the blocks are.
  *
- * Readers hold the inode lock shared, so no block is freed under a transfer. A write of whole blocks
- * holds it exclusively and goes in three steps: unwritten blocks for what has none, the transfer, and a
+ * Readers hold the inode lock shared, so no block is freed under a transfer. So do writes that change
+ * nothing but data: to written blocks within the file; they run side by side. Any other write of whole
+ * blocks holds it exclusively and goes in three steps: unwritten blocks for what has none, the transfer, and a
  * transaction that makes the blocks written ones and lets the size grow. Whatever the machine's end
  * leaves of that shows zeroes or the data. Parts of blocks, and holes of files without extents, go
  * through the cache and from there to the device at once.
@@ -138,12 +139,30 @@ static ssize_t write_through(struct inode *i, struct io_iter *from, loff_t *pos,
 	return err ? err : done;
 }
 
-static ssize_t write_at(struct file *f, struct io_iter *from, loff_t *pos)
+/* The file has written blocks for all of [pos, pos + n), on the disk as well. Inode lock. */
+static bool overwrites(struct inode *i, u64 pos, u64 n)
+{
+	const struct ext4_geometry *g = &ext4_fs(i->sb)->g;
+	struct ext4_map m = {.lblk = (u32)(pos >> g->block_bits)};
+	u32 end = (u32)((pos + n) >> g->block_bits);
+
+	if ((pos | n) & (g->block_size - 1) || pos + n > READ_ONCE(ext4_i(i)->disk_size))
+		return false;
+	for (; m.lblk < end; m.lblk += m.len) {
+		m.len = end - m.lblk;
+		if (ext4_map_block(i, &m) || !m.pblk || m.unwritten)
+			return false;
+	}
+	return true;
+}
+
+/* With the inode lock shared: -EBUSY when that is not enough; nothing is done then. */
+static ssize_t write_at(struct file *f, struct io_iter *from, loff_t *pos, bool shared)
 {
 	struct inode *i = f->inode;
 	u64 block = ext4_fs(i->sb)->g.block_size;
 	ssize_t n = file_write_begin(f, from, pos), done = -EBUSY;
-	int err;
+	int err = 0;
 
 	if (n <= 0)
 		return n;
@@ -151,13 +170,15 @@ static ssize_t write_at(struct file *f, struct io_iter *from, loff_t *pos)
 		return -EROFS;
 	if (((u64)*pos | (u64)n) & (unit(i) - 1) || !io_aligned(from, (u64)n, SECTOR_SIZE - 1, unit(i) - 1))
 		return -EINVAL;
-	err = mapping_write(&i->mapping, (u64)*pos >> PAGE_SHIFT, (u64)(*pos + n - 1) >> PAGE_SHIFT);
-	if (err)
-		return err;
-	if (!(((u64)*pos | (u64)n) & (block - 1)) && ext4_uses_extents(i))
-		done = write_blocks(i, from, (u64)*pos, (u64)n);
-	if (done == -EBUSY)
-		return write_through(i, from, pos, (u64)n);
+	if (overwrites(i, (u64)*pos, (u64)n)) {
+		done = direct_write(i, from, (u64)*pos, (u64)n, unit(i), map_direct);
+	} else if (!shared) {
+		err = mapping_write(&i->mapping, (u64)*pos >> PAGE_SHIFT, (u64)(*pos + n - 1) >> PAGE_SHIFT);
+		if (!err && !(((u64)*pos | (u64)n) & (block - 1)) && ext4_uses_extents(i))
+			done = write_blocks(i, from, (u64)*pos, (u64)n);
+	}
+	if (err || done == -EBUSY)
+		return err ? err : shared ? done : write_through(i, from, pos, (u64)n);
 	if (done > 0) {
 		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 		mapping_mark_unclean(&i->mapping);
@@ -166,10 +187,10 @@ static ssize_t write_at(struct file *f, struct io_iter *from, loff_t *pos)
 	return done;
 }
 
-static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
+static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos, bool shared)
 {
 	loff_t pos = *ppos;
-	ssize_t n = write_at(f, from, &pos);
+	ssize_t n = write_at(f, from, &pos, shared);
 
 	if (n > 0)
 		*ppos = pos;
@@ -179,16 +200,22 @@ static ssize_t write_locked(struct file *f, struct io_iter *from, loff_t *ppos)
 ssize_t ext4_write(struct file *f, struct io_iter *from, loff_t *pos)
 {
 	struct inode *i = f->inode;
-	ssize_t n;
+	ssize_t n = -EBUSY;
 	int err;
 
 	if (likely(!(f->flags & O_DIRECT)))
 		return file_write_cached(f, from, pos);
 	if (!io_count(from))
 		return 0;
-	rwsem_write_lock(&i->lock);
-	n = write_locked(f, from, pos);
-	rwsem_write_unlock(&i->lock);
+	rwsem_read_lock(&i->lock);
+	if (likely(!inode_has_privileges(i)))
+		n = write_locked(f, from, pos, true);
+	rwsem_read_unlock(&i->lock);
+	if (n == -EBUSY) {
+		rwsem_write_lock(&i->lock);
+		n = write_locked(f, from, pos, false);
+		rwsem_write_unlock(&i->lock);
+	}
 	err = n > 0 ? file_write_sync(f) : 0;
 	return err ? err : n;
 }

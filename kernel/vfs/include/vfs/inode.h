@@ -157,6 +157,11 @@ void inode_allow_write(struct inode *i);
 ssize_t inode_getxattr(struct dentry *d, const char *name, void *value, size_t size);
 /* New size: cuts pages off, zeroes the rest of the last one. Inode lock held exclusively. */
 void inode_truncate(struct inode *i, u64 size);
+/* Has the file what a write takes away? Inode lock held. */
+static inline bool inode_has_privileges(const struct inode *i)
+{
+	return i->mode & (S_ISUID | S_ISGID) || i->flags & INODE_FILE_CAPS;
+}
 /* A write changes the data: drops set-id bits unless CAP_FSETID, and file capabilities. Inode lock
  * held exclusively. */
 int inode_strip_privileges(struct dentry *d) __must_check;
