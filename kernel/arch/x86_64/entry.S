@@ -129,8 +129,9 @@ syscall_entry:
 	jae .Lsyscall_done /* regs already say -ENOSYS */
 	andl $(SYSCALL_TABLE_SIZE - 1), %eax /* a mispredicted branch stays in the table */
 	movq %r10, %rcx
-	movq syscall_table(, %rax, 8), %rax
+	ALTERNATIVE "movq syscall_table(, %rax, 8), %rax", "jmp .Lstack_offset", ALT_STACK_OFFSET
 	call __x86_indirect_thunk_rax
+.Lsyscall_returned:
 	movq %rax, REGS_RAX(%rsp)
 .Lsyscall_done:
 	cli
@@ -353,6 +354,27 @@ trap_paranoid:
 	movq REGS_ORIG_RAX(%rsp), %rax
 	movq %gs:current_task(%rip), %rbx
 	jmp .Lsyscall_entered
+
+/*
+ * The call begins at a place of the stack that the last call on this CPU has left to chance: when its own
+ * program could know the cycle counter, that is already mixed in.
+ */
+.Lstack_offset:
+	movq syscall_table(, %rax, 8), %rax
+	movl %gs:stack_offset(%rip), %r11d
+	andl $STACK_OFFSET_MASK, %r11d
+	movq %rsp, %r12
+	subq %r11, %rsp
+	call __x86_indirect_thunk_rax
+	movq %r12, %rsp
+	movq %rax, %rdi
+	rdtsc
+	movl %gs:stack_offset(%rip), %ecx
+	rorl $5, %ecx
+	xorl %eax, %ecx
+	movl %ecx, %gs:stack_offset(%rip)
+	movq %rdi, %rax
+	jmp .Lsyscall_returned
 
 	.globl syscall_entry_pti
 syscall_entry_pti:

@@ -29,6 +29,7 @@ DEFINE_PER_CPU_GATE(u64, gate_kernel_cr3);
 DEFINE_PER_CPU_GATE(u64, gate_user_cr3);
 DEFINE_PER_CPU_GATE(uptr, gate_user_rsp); /* scratch of the first instructions */
 DEFINE_PER_CPU_GATE(uptr, gate_scratch);  /* and of the last */
+DEFINE_PER_CPU(u32, stack_offset); /* of the next system call, with ALT_STACK_OFFSET */
 
 uptr gate_exit_slow(struct regs *regs);
 uptr gate_exit_syscall(struct regs *regs);

@@ -246,6 +246,20 @@ static bool isolate_tables(void)
 	return option_is("pti", "on") || wanted(FLAW_MELTDOWN);
 }
 
+/* Off like Debian's Linux, which leaves the choice to the same word. */
+static bool move_stacks(void)
+{
+	static const char *const yes[] = {"on", "1", "y", "Y"}, *const no[] = {"off", "0", "n", "N"};
+
+	for (u32 i = 0; i < ARRAY_SIZE(yes); i++) {
+		if (option_is("randomize_kstack_offset", yes[i]))
+			return true;
+		if (option_is("randomize_kstack_offset", no[i]))
+			return false;
+	}
+	return level == LEVEL_FULL;
+}
+
 static u32 alternatives_choose(void)
 {
 	u32 a = cpu_has(CPU_SMAP) ? 0 : BIT(ALT_NO_SMAP);
@@ -257,6 +271,7 @@ static u32 alternatives_choose(void)
 	a |= entry_ibpb() ? BIT(ALT_ENTRY_IBPB) : 0;
 	a |= v2 != V2_NONE ? BIT(ALT_SWITCH_RSB) : 0;
 	a |= level == LEVEL_FULL ? BIT(ALT_ENTRY_RSB) : 0;
+	a |= move_stacks() ? BIT(ALT_STACK_OFFSET) : 0;
 	if (a & (BIT(ALT_IBRS) | BIT(ALT_ENTRY_IBPB) | BIT(ALT_ENTRY_RSB)))
 		a |= BIT(ALT_SYSCALL_ENTRY) | BIT(ALT_TRAP_ENTRY);
 	if (a & BIT(ALT_FENCE_SWAPGS))

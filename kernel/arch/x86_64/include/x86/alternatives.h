@@ -18,12 +18,13 @@
 #define ALT_ENTRY_IBPB    5  /* the predictors are emptied at each entry from user mode */
 #define ALT_ENTRY_RSB     6  /* and the return stack is filled */
 #define ALT_SWITCH_RSB    7  /* the return stack is filled when tasks are switched */
+#define ALT_STACK_OFFSET  8  /* system calls begin at changing places of their stacks */
 /* Made of the above: a detour at the entry of system calls, of traps and interrupts, at the exit. */
-#define ALT_SYSCALL_ENTRY 8
-#define ALT_TRAP_ENTRY    9
-#define ALT_EXIT          10
+#define ALT_SYSCALL_ENTRY 9
+#define ALT_TRAP_ENTRY    10
+#define ALT_EXIT          11
 
-#define NR_ALTERNATIVES   11
+#define NR_ALTERNATIVES   12
 
 #ifdef __ASSEMBLY__
 /* oldinstr: instructions in the image; newinstr: the others, padded with no-operations. */

@@ -25,6 +25,9 @@
 
 #define TASK_WORK_OFFSET 0 /* offsetof(struct task, work), asserted in gate.c */
 
+/* How far down a system call may begin on its stack: 128 places of 8 bytes. */
+#define STACK_OFFSET_MASK 0x3f8
+
 /* Cleared on SYSCALL: every flag that could confuse the kernel. */
 #define GATE_SFMASK 0x257fd5
 
@@ -39,6 +42,8 @@
 DECLARE_PER_CPU_GATE(uptr, gate_kernel_stack); /* top of the current task's kernel stack */
 DECLARE_PER_CPU_GATE(u64, gate_kernel_cr3);    /* of the loaded address space; with isolation only */
 DECLARE_PER_CPU_GATE(u64, gate_user_cr3);
+
+DECLARE_PER_CPU(u32, stack_offset);
 
 /* Points TSS.rsp0 and the gate at the stack of the task that runs next. */
 void gate_set_stack(uptr top);
