@@ -17,8 +17,6 @@
 #define MAX_IO_PAGES 256u
 #define EXTENDED_MAJOR 259 /* partitions beyond a disk's own numbers */
 
-static struct super_block *bdev_super; /* block_lock to make; then const */
-
 /* ---- Pages ---- */
 
 /* Consecutive pages, cut at the device's end. The number of vectors. */
@@ -210,13 +208,25 @@ static int bdev_mount(const struct fs_type *t, const char *source, u32 flags, co
 
 static struct fs_type bdev_type = {.name = "bdev", .no_device = true, .mount = bdev_mount};
 
-static struct super_block *bdev_super_get(void)
+/* Each disk has one, and with it a writer of its own. */
+static struct super_block *super_of(const struct disk *d)
 {
-	mutex_lock(&block_lock);
-	if (!bdev_super && bdev_mount(&bdev_type, "", 0, "", &bdev_super))
-		bdev_super = NULL;
-	mutex_unlock(&block_lock);
-	return bdev_super;
+	struct super_block *sb = NULL;
+
+	if (d->whole)
+		return d->whole->inode->sb;
+	return bdev_mount(&bdev_type, "", 0, "", &sb) ? NULL : sb;
+}
+
+int block_writer_start(struct block_device *b)
+{
+	struct super_block *sb = b->inode->sb;
+	int err;
+
+	mutex_lock(&b->disk->open_lock);
+	err = sb->writeback ? 0 : writeback_start(sb);
+	mutex_unlock(&b->disk->open_lock);
+	return err;
 }
 
 static u64 device_number(const struct disk *d, u32 partno)
@@ -230,7 +240,7 @@ static u64 device_number(const struct disk *d, u32 partno)
 
 struct block_device *bdev_create(struct disk *d, u32 partno, u64 start, u64 nr_sectors)
 {
-	struct super_block *sb = bdev_super_get();
+	struct super_block *sb = super_of(d);
 	struct block_device *b = kzalloc(sizeof(*b), GFP_KERNEL);
 	struct inode *i = sb && b ? inode_alloc(sb, S_IFBLK | 0600) : NULL;
 

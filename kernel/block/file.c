@@ -28,6 +28,11 @@ static int blkdev_open(struct inode *inode, struct file *f)
 		return -ENXIO;
 	/* Linux 6.1 refuses writes to a read-only device, not opens for writing. */
 	err = block_device_open(b, false, holder);
+	if (!err && f->mode & FMODE_WRITE) {
+		err = block_writer_start(b);
+		if (err)
+			block_device_close(b, holder);
+	}
 	if (err) {
 		block_device_put(b);
 		return err;
@@ -161,9 +166,8 @@ void block_sync_all(void)
 {
 	struct disk *d;
 
-	if (list_empty(&all_disks))
-		return;
-	(void)!writeback_super(list_first(&all_disks, struct disk, node)->whole->inode->sb);
-	list_for_each(d, &all_disks, node)
+	list_for_each(d, &all_disks, node) {
+		(void)!writeback_super(d->whole->inode->sb);
 		(void)!block_flush(d->whole);
+	}
 }

@@ -27,6 +27,8 @@ void block_device_unregister(struct block_device *b);
 
 /* bdev.c: a device with one reference, which its inode carries. NULL: no memory. */
 struct block_device *bdev_create(struct disk *d, u32 partno, u64 start, u64 nr_sectors);
+/* Before its cached pages can be changed. 0 or -ENOMEM. May sleep. */
+int block_writer_start(struct block_device *b) __must_check;
 static inline struct block_device *bdev_of(const struct inode *i)
 {
 	return i->private;

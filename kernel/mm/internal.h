@@ -68,8 +68,6 @@ void page_count_clean(struct mapping *m, struct page *p);
  * written until now counts as written. */
 void mapping_protect_range(struct mapping *m, u64 first, u64 last);
 u64 writeback_dirty_pages(void);
-/* Memory is short: dirty pages should become clean soon. */
-void writeback_hurry(void);
 void mm_init(void);
 
 /* ---- reclaim.c ---- */

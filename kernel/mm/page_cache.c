@@ -47,7 +47,7 @@ void mapping_init(struct mapping *m, struct inode *host, const struct mapping_op
 	list_init(&m->dirty_node);
 	m->unclean = false;
 	m->write_error = 0;
-	m->ahead_next = m->ahead_size = 0;
+	m->write_next = m->ahead_next = m->ahead_size = 0;
 }
 
 static void count_page(const struct page *p, s64 n)

@@ -1,18 +1,25 @@
 /*
  * Writing changed pages of files to their store.
  *
- * A page that changes is marked in its mapping's index (PG_DIRTY and a mark, under pages_lock), and
- * its file enters the list of unclean files with a reference on the inode, so that a file that nobody
- * has open any more is written, too. A kernel thread writes the files of the list a little later, or
- * sooner when there is much of it; fsync and a writer who runs ahead of the thread write one file.
+ * A page that changes is marked in its mapping's index (PG_DIRTY and a mark, under pages_lock), and its
+ * file enters its super block's list of unclean files with a reference on the inode, so that a file that
+ * nobody has open any more is written, too. Each super block whose data has a store has a thread of its
+ * own, which writes the files of the list a little later, or sooner when there is much of it: a slow or
+ * dead device delays nobody but those who use it. Disks have a super block each for their devices' pages.
+ * A file gets a turn of so many pages and then goes behind the others; fsync and sync write all of it.
  *
  * A page is written while it is locked, so truncation waits for it. First the mark goes, then shared
  * mappings lose the right to write, then the store reads the page: a change that comes in between is
  * part of what is written or marks the page again, or both. A page that could not be written stays
  * clean, as on Linux: the error is told by the next fsync, and nobody tries for ever.
  *
- * Locks: writeback_lock (a round over the list) → mapping.write_lock (one file) → page lock →
- * mapping.mmap_lock. Nobody waits for a page lock with mmap_lock held. dirty_lock guards the list.
+ * Throttling: above an eighth of memory the thread starts at once. Above three
+ * sixteenths, writers whose device has more waiting than its allowance sleep until it has less. The
+ * allowance is a part of a quarter of memory, by what each device has written of late, and never less than
+ * a sixteenth of that quarter: a slow device holds little, a fast one much, and the sum stays bounded.
+ *
+ * Locks: round (one super block) → mapping.write_lock (one file) → page lock → mapping.mmap_lock.
+ * Nobody waits for a page lock with mmap_lock held. Spinlocks, innermost: the list's, all_lock.
  */
 #include <boot/init.h>
 #include <lib/errno.h>
@@ -30,26 +37,56 @@
 #define DELAY_NS (500 * NSEC_PER_MSEC)
 #define NAP_NS   (5 * NSEC_PER_MSEC)
 
-static DEFINE_MUTEX(writeback_lock, LOCK_RANK_WRITEBACK);
-static DEFINE_SPINLOCK(dirty_lock, LOCK_RANK_PAGE_LRU);
-static struct list_head dirty_files = LIST_INIT(dirty_files); /* dirty_lock; oldest first */
-static u64 nr_files;                                          /* dirty_lock */
+#define TURN_PAGES 4096u
+#define NEVER_LESS 16u /* the part of the limit that every device may have */
+
+struct writeback {
+	struct list_head node;     /* all_lock */
+	struct spinlock lock;      /* LOCK_RANK_PAGE_LRU */
+	struct list_head files;    /* lock; unclean ones, oldest first */
+	u64 nr_files;              /* lock; torn-free */
+	struct mutex round;        /* LOCK_RANK_WRITEBACK: one round over the list at a time */
+	struct wait_queue wake;    /* the thread */
+	struct wait_queue room;    /* writers who are ahead of it */
+	struct atomic64 nr_dirty;  /* pages that wait */
+	struct atomic64 written;   /* pages of late: halved now and then */
+	bool hurry, ending;        /* torn-free */
+	struct completion ended;
+};
+
+static DEFINE_SPINLOCK(all_lock, LOCK_RANK_PAGE_LRU);
+static struct list_head all = LIST_INIT(all); /* all_lock */
 static struct atomic64 nr_dirty_pages;
-static struct atomic64 nr_dirty_supers; /* that have any */
-static DEFINE_WAIT_QUEUE(writer_wait);
-static bool hurry;
+static struct atomic64 written_pages;         /* the sum of all */
+
+static struct writeback *writeback_of(const struct mapping *m)
+{
+	return m->host->sb->writeback;
+}
 
 u64 writeback_dirty_pages(void)
 {
 	return (u64)atomic64_read(&nr_dirty_pages);
 }
 
+static void press(struct writeback *w)
+{
+	if (READ_ONCE(w->hurry) || !atomic64_read(&w->nr_dirty))
+		return;
+	WRITE_ONCE(w->hurry, true);
+	wake_up_all(&w->wake);
+}
+
 void writeback_hurry(void)
 {
-	if (READ_ONCE(hurry) || !writeback_dirty_pages())
+	struct writeback *w;
+
+	if (!writeback_dirty_pages())
 		return;
-	WRITE_ONCE(hurry, true);
-	wake_up_all(&writer_wait);
+	spin_lock(&all_lock);
+	list_for_each(w, &all, node)
+		press(w);
+	spin_unlock(&all_lock);
 }
 
 bool writeback_wait(void)
@@ -66,31 +103,29 @@ bool writeback_wait(void)
 /* One page more, or one less. */
 static void count_dirty(struct mapping *m, s64 by)
 {
-	s64 now = atomic64_add_return(&m->host->sb->nr_dirty, by);
-
 	m->nr_dirty += (u64)by;
+	atomic64_add(&writeback_of(m)->nr_dirty, by);
 	atomic64_add(&nr_dirty_pages, by);
-	if (now == (by > 0 ? 1 : 0))
-		atomic64_add(&nr_dirty_supers, by);
 }
 
 void mapping_mark_unclean(struct mapping *m)
 {
+	struct writeback *w = writeback_of(m);
 	bool first;
 
 	if (READ_ONCE(m->unclean))
 		return;
-	spin_lock(&dirty_lock);
+	spin_lock(&w->lock);
 	first = !m->unclean;
 	if (first) {
 		WRITE_ONCE(m->unclean, true);
 		inode_get(m->host);
-		list_add_tail(&m->dirty_node, &dirty_files);
-		nr_files++;
+		list_add_tail(&m->dirty_node, &w->files);
+		w->nr_files++;
 	}
-	spin_unlock(&dirty_lock);
+	spin_unlock(&w->lock);
 	if (first)
-		wake_up_all(&writer_wait);
+		wake_up_all(&w->wake);
 }
 
 bool page_mark_dirty(struct page *p)
@@ -195,6 +230,7 @@ static u32 collect(struct mapping *m, u64 *index, u64 last, struct page **list)
 
 static int write_batch(struct mapping *m, struct page **list, u32 nr)
 {
+	struct writeback *w = writeback_of(m);
 	bool mapped = false;
 	int err;
 
@@ -209,23 +245,26 @@ static int write_batch(struct mapping *m, struct page **list, u32 nr)
 		page_unlock(list[i]);
 		page_put(list[i]);
 	}
+	atomic64_add(&w->written, nr);
+	atomic64_add(&written_pages, nr);
+	wake_up_all(&w->room);
 	return err;
 }
 
-/* write_lock held. */
-static int write_range(struct mapping *m, u64 first, u64 last)
+/* At most about *most pages, which are taken off it; *first moves behind them. write_lock held. */
+static int write_range(struct mapping *m, u64 *first, u64 last, u64 *most)
 {
 	struct page **list = kmalloc_array(m->ops->max_io, sizeof(*list), GFP_KERNEL);
-	u64 index = first;
 	int err = 0;
 	u32 nr;
 
 	if (!list)
 		return -ENOMEM;
-	while (index <= last && (nr = collect(m, &index, last, list))) {
+	while (*first <= last && *most && (nr = collect(m, first, last, list))) {
 		int e = write_batch(m, list, nr);
 
 		err = err ? err : e;
+		*most -= MIN(*most, (u64)nr);
 	}
 	kfree(list);
 	return err;
@@ -233,6 +272,7 @@ static int write_range(struct mapping *m, u64 first, u64 last)
 
 int mapping_write(struct mapping *m, u64 first, u64 last)
 {
+	u64 most = U64_MAX;
 	int err = 0;
 
 	/* Pages that are being written are in the cache, so without any there is nobody to wait for. */
@@ -240,19 +280,33 @@ int mapping_write(struct mapping *m, u64 first, u64 last)
 		return 0;
 	mutex_lock(&m->write_lock);
 	if (READ_ONCE(m->nr_dirty))
-		err = write_range(m, first, last);
+		err = write_range(m, &first, last, &most);
 	mutex_unlock(&m->write_lock);
 	return err;
 }
 
-/* All pages, and what belongs to them. */
-static int write_all(struct mapping *m)
+/* Where the last turn ended, round to where it began. write_lock held. */
+static int write_turn(struct mapping *m, u64 *most)
+{
+	u64 begin = m->write_next, first = begin;
+	int err = write_range(m, &first, U64_MAX, most), e = 0;
+
+	if (*most && begin) {
+		first = 0;
+		e = write_range(m, &first, begin - 1, most);
+	}
+	m->write_next = *most ? 0 : first;
+	return err ? err : e;
+}
+
+/* Pages, and what belongs to them. *most: 0 afterwards if there may be more. */
+static int write_file(struct mapping *m, u64 *most)
 {
 	int err = 0, e = 0;
 
 	mutex_lock(&m->write_lock);
 	if (m->ops->write_pages && READ_ONCE(m->nr_dirty))
-		err = write_range(m, 0, U64_MAX);
+		err = write_turn(m, most);
 	if (m->ops->written)
 		e = m->ops->written(m);
 	if (e)
@@ -263,101 +317,186 @@ static int write_all(struct mapping *m)
 
 int mapping_sync(struct mapping *m)
 {
-	return m->ops && mapping_unclean(m) ? write_all(m) : 0;
+	u64 all_of_it = U64_MAX;
+
+	return m->ops && mapping_unclean(m) ? write_file(m, &all_of_it) : 0;
 }
 
-/*
- * Above an eighth of memory the thread starts at once; above a quarter, writers write themselves, if their
- * file system has more than its share of that quarter: a slow disk that is full of it does not stop the
- * writers of others. All of them together have less than half.
- */
+/* ---- Writers who are ahead ---- */
+
+static bool ahead(const struct writeback *w, u64 limit)
+{
+	u64 sum = MAX((u64)atomic64_read(&written_pages), 1ULL);
+	u64 part = limit * (u64)atomic64_read(&w->written) / sum;
+
+	return writeback_dirty_pages() > limit / 4 * 3 &&
+	       (u64)atomic64_read(&w->nr_dirty) > MAX(part, limit / NEVER_LESS);
+}
+
 void mapping_balance(struct mapping *m)
 {
-	u64 dirty = writeback_dirty_pages(), limit = buddy_total_pages() / 4;
-	s64 supers;
+	u64 limit = buddy_total_pages() / 4;
+	struct writeback *w;
 
-	if (likely(dirty < limit / 2) || m->ops->memory_backed)
+	if (likely(writeback_dirty_pages() < limit / 2) || m->ops->memory_backed)
 		return;
-	writeback_hurry();
-	supers = MAX(atomic64_read(&nr_dirty_supers), 1);
-	if (dirty > limit && m->nr_dirty &&
-	    atomic64_read(&m->host->sb->nr_dirty) > (s64)limit / supers)
-		(void)!mapping_write(m, 0, U64_MAX);
+	w = writeback_of(m);
+	press(w);
+	while (ahead(w, limit) && !fatal_signal_pending(current)) {
+		press(w);
+		(void)!wait_event_state_(&w->room, !ahead(w, limit), TASK_KILLABLE,
+					 clock_monotonic() + 20 * NAP_NS, false);
+	}
 }
 
-/* ---- All files ---- */
-
-/* A file of sb (NULL: any) off the list; its reference passes to the caller. */
-static struct mapping *list_take(const struct super_block *sb)
+/* What was written long ago counts less and less. */
+static void written_fades(void)
 {
-	struct mapping *m, *found = NULL;
+	struct writeback *w;
 
-	spin_lock(&dirty_lock);
-	list_for_each(m, &dirty_files, dirty_node)
-		if (!sb || m->host->sb == sb) {
-			found = m;
-			break;
-		}
-	if (found) {
-		list_del(&found->dirty_node);
-		nr_files--;
+	if ((u64)atomic64_read(&written_pages) < buddy_total_pages() / 4)
+		return;
+	spin_lock(&all_lock);
+	list_for_each(w, &all, node) {
+		s64 half = atomic64_read(&w->written) / 2;
+
+		atomic64_add(&w->written, -half);
+		atomic64_add(&written_pages, -half);
 	}
-	spin_unlock(&dirty_lock);
-	return found;
+	spin_unlock(&all_lock);
+}
+
+/* ---- The files of a super block ---- */
+
+/* The oldest off the list; its reference passes to the caller. */
+static struct mapping *list_take(struct writeback *w)
+{
+	struct mapping *m = NULL;
+
+	spin_lock(&w->lock);
+	if (!list_empty(&w->files)) {
+		m = list_first(&w->files, struct mapping, dirty_node);
+		list_del(&m->dirty_node);
+		w->nr_files--;
+	}
+	spin_unlock(&w->lock);
+	return m;
 }
 
 /*
  * Writes a file that was taken off the list. It counts as unclean until the store has all of it; what
- * changes after the flag has gone puts it on the list again.
+ * changes after the flag has gone puts it on the list again, and so does what is left for its next turn.
  */
-static int write_taken(struct mapping *m)
+static int write_taken(struct writeback *w, struct mapping *m, u64 most)
 {
-	int err = write_all(m);
+	int err = write_file(m, &most);
 
-	spin_lock(&dirty_lock);
+	spin_lock(&w->lock);
 	WRITE_ONCE(m->unclean, false);
-	spin_unlock(&dirty_lock);
+	spin_unlock(&w->lock);
 	if (READ_ONCE(m->nr_dirty))
 		mapping_mark_unclean(m);
+	if (!most)
+		press(w);
 	inode_put(m->host);
 	return err;
 }
 
-int writeback_super(struct super_block *sb)
+static int write_round(struct writeback *w, u64 turn)
 {
 	struct mapping *m;
 	u64 most;
 	int err = 0;
 
-	mutex_lock(&writeback_lock);
-	most = READ_ONCE(nr_files); /* files that change all the time do not keep us here */
-	while (most-- && (m = list_take(sb))) {
-		int e = write_taken(m);
+	mutex_lock(&w->round);
+	most = READ_ONCE(w->nr_files); /* files that change all the time do not keep us here */
+	while (most-- && (m = list_take(w))) {
+		int e = write_taken(w, m, turn);
 
 		err = err ? err : e;
 	}
-	mutex_unlock(&writeback_lock);
+	mutex_unlock(&w->round);
 	return err;
 }
 
-static bool pressing(void)
+int writeback_super(struct super_block *sb)
 {
-	return READ_ONCE(hurry);
+	struct writeback *w = READ_ONCE(sb->writeback);
+
+	return w ? write_round(w, U64_MAX) : 0;
 }
 
-static __noreturn void writer(void *unused)
+static bool pressed(const struct writeback *w)
 {
-	for (;;) {
-		wait_event(&writer_wait, READ_ONCE(nr_files));
-		(void)!wait_event_state_(&writer_wait, pressing(), TASK_UNINTERRUPTIBLE,
+	return READ_ONCE(w->hurry) || READ_ONCE(w->ending);
+}
+
+static __noreturn void writer(void *writeback)
+{
+	struct writeback *w = writeback;
+
+	while (!READ_ONCE(w->ending)) {
+		wait_event(&w->wake, READ_ONCE(w->nr_files) || READ_ONCE(w->ending));
+		(void)!wait_event_state_(&w->wake, pressed(w), TASK_UNINTERRUPTIBLE,
 					 clock_monotonic() + DELAY_NS, false);
-		WRITE_ONCE(hurry, false);
-		(void)!writeback_super(NULL); /* errors are kept with the files */
+		WRITE_ONCE(w->hurry, false);
+		(void)!write_round(w, TURN_PAGES); /* errors are kept with the files */
+		written_fades();
 	}
+	complete(&w->ended);
+	task_exit_kernel();
 }
 
-static int writeback_init(void)
+int writeback_start(struct super_block *sb)
 {
-	return kthread_create(writer, NULL, "writeback") ? 0 : -ENOMEM;
+	struct writeback *w = kzalloc(sizeof(*w), GFP_KERNEL);
+
+	if (!w)
+		return -ENOMEM;
+	spin_init(&w->lock, LOCK_RANK_PAGE_LRU);
+	list_init(&w->files);
+	mutex_init(&w->round, LOCK_RANK_WRITEBACK);
+	wait_queue_init(&w->wake);
+	wait_queue_init(&w->room);
+	completion_init(&w->ended);
+	if (!kthread_create(writer, w, "writeback")) {
+		kfree(w);
+		return -ENOMEM;
+	}
+	spin_lock(&all_lock);
+	list_add_tail(&w->node, &all);
+	spin_unlock(&all_lock);
+	smp_store_release(&sb->writeback, w);
+	return 0;
 }
-INIT_CALL(INIT_CORE, writeback_init);
+
+/* What could not be written for want of memory is lost with the mount. */
+static void drop_files(struct writeback *w)
+{
+	struct mapping *m;
+
+	mutex_lock(&w->round);
+	while ((m = list_take(w))) {
+		WRITE_ONCE(m->unclean, false);
+		inode_put(m->host);
+	}
+	mutex_unlock(&w->round);
+}
+
+void writeback_end(struct super_block *sb)
+{
+	struct writeback *w = sb->writeback;
+
+	if (!w)
+		return;
+	(void)!writeback_super(sb); /* nobody is left who could hear of errors */
+	drop_files(w);
+	spin_lock(&all_lock);
+	list_del(&w->node);
+	spin_unlock(&all_lock);
+	WRITE_ONCE(w->ending, true);
+	wake_up_all(&w->wake);
+	wait_for_completion(&w->ended);
+	atomic64_add(&written_pages, -atomic64_read(&w->written));
+	kfree(w);
+}

@@ -6,6 +6,7 @@
  */
 #include <lib/errno.h>
 #include <lib/string.h>
+#include <mm/page_cache.h>
 #include <mm/slab.h>
 #include <vfs/notify.h>
 #include <vfs/show.h>
@@ -119,6 +120,7 @@ void super_put(struct super_block *sb)
 	notify_super(sb); /* watches hold inodes */
 	if (sb->root)
 		dentry_tree_destroy(sb->root);
+	writeback_end(sb);
 	if (sb->ops && sb->ops->kill)
 		sb->ops->kill(sb);
 	/* Path walks look at inode->sb->flags under RCU; inodes are freed by RCU as well, before. */

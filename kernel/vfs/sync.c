@@ -78,11 +78,11 @@ static int sync_mounts(struct mount_ns *ns)
 	return 0;
 }
 
-/* Cannot fail; without memory for the list, every dirty file is written all the same. */
+/* Cannot fail; without memory for the list, writing has begun all the same. Stores work side by side. */
 long sys_sync(void)
 {
-	if (sync_mounts(current->mount_ns))
-		(void)!writeback_super(NULL);
+	writeback_hurry();
+	(void)!sync_mounts(current->mount_ns);
 	block_sync_all();
 	return 0;
 }

@@ -95,7 +95,6 @@ static void kill(struct super_block *sb)
 {
 	struct p9_super *s = p9_sb(sb);
 
-	(void)!writeback_super(sb); /* nobody is left who could hear of errors */
 	p9_fid_put(s->root);
 	p9_client_destroy(s->client);
 	kvfree(s->buckets);
@@ -194,7 +193,9 @@ static int p9_mount(const struct fs_type *t, const char *source, u32 flags, cons
 		return err;
 	sb = super_alloc(t);
 	s = sb ? super_make(&o) : NULL;
-	err = s ? session_start(s, source ? source : "", &o) : -ENOMEM;
+	err = s ? writeback_start(sb) : -ENOMEM;
+	if (!err)
+		err = session_start(s, source ? source : "", &o);
 	if (err) {
 		if (s)
 			kvfree(s->buckets);

@@ -413,8 +413,6 @@ static void kill(struct super_block *sb)
 	if (!fs)
 		return; /* not even the device could be opened */
 	if (fs->inode_buckets) {
-		if (!fs->failed)
-			(void)!writeback_super(sb);
 		(void)!ext4_go_readonly(fs);
 		unload(fs);
 	}
@@ -522,8 +520,10 @@ static int mount_device(const struct fs_type *t, struct block_device *bdev, u32 
 {
 	struct super_block *sb = super_alloc(t);
 	struct ext4_fs *fs = sb ? kzalloc(sizeof(*fs), GFP_KERNEL) : NULL;
-	int err = fs ? open_device(sb, bdev, flags) : -ENOMEM;
+	int err = fs ? writeback_start(sb) : -ENOMEM;
 
+	if (!err)
+		err = open_device(sb, bdev, flags);
 	if (err) {
 		kfree(fs);
 		if (sb)

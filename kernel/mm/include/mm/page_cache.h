@@ -62,6 +62,7 @@ struct mapping {
 	struct list_head dirty_node;     /* list of dirty files; its lock */
 	bool unclean;                    /* on that list, or being written from it; torn-free */
 	u32 write_error;                 /* of writing to the store: lib/errseq.h */
+	u64 write_next;                  /* where the writer's next turn begins; write_lock */
 	u64 ahead_next;                  /* where a sequential reader comes next; racy hint */
 	u32 ahead_size;                  /* pages that were read at once last time; racy hint */
 };
@@ -131,7 +132,7 @@ static inline bool mapping_unclean(const struct mapping *m)
 {
 	return READ_ONCE(m->unclean);
 }
-/* For a writer, after each page: lets the store catch up when too much waits for it. */
+/* For a writer, after each page: lets the store catch up when too much waits for it. Sleeps. */
 void mapping_balance(struct mapping *m);
 /*
  * For a writer who finds the store full while pages wait to be written (some of files that are gone):
@@ -139,9 +140,15 @@ void mapping_balance(struct mapping *m);
  * write_pages takes.
  */
 bool writeback_wait(void);
-/* Writes all dirty files of a super block (NULL: of all). The first error. */
 struct super_block;
+/* The super block's files have a store: starts their writer, once. 0 or -ENOMEM. May sleep. */
+int writeback_start(struct super_block *sb) __must_check;
+/* Writes what there is and ends it: no file can become dirty any more. May sleep. */
+void writeback_end(struct super_block *sb);
+/* Writes all dirty files of a super block. The first error. */
 int writeback_super(struct super_block *sb) __must_check;
+/* Dirty pages should become clean soon: wakes all writers. No spinlock. */
+void writeback_hurry(void);
 void page_lock(struct page *p);
 bool page_trylock(struct page *p) __must_check;
 void page_unlock(struct page *p);

@@ -202,7 +202,7 @@ struct super_block {
 	struct dentry *root;           /* const */
 	struct mutex rename_lock;      /* LOCK_RANK_SB_RENAME */
 	struct atomic64 next_ino;
-	struct atomic64 nr_dirty;      /* pages that wait to be written (mm/writeback.c) */
+	struct writeback *writeback;   /* mm/writeback.c; NULL until writeback_start */
 	struct atomic nr_watches;      /* on its inodes, until their last reference (vfs/notify.h) */
 	struct rcu_head rcu;
 	void *private;
