@@ -22,7 +22,11 @@ else
 KCFLAGS += -Wno-address-of-packed-member
 endif
 
-KDEFS :=
+# Returns through a thunk, where the compiler knows how (Clang from 15 on).
+RETURN_THUNKS := $(shell $(CC) -Werror -mfunction-return=thunk-extern -x c -E /dev/null >/dev/null 2>&1 && echo -mfunction-return=thunk-extern)
+KCFLAGS += $(RETURN_THUNKS)
+
+KDEFS := $(if $(RETURN_THUNKS),-DCONFIG_RETURN_THUNKS)
 ifneq ($(FLAVOR),release)
 KDEFS += -DCONFIG_DEBUG -DCONFIG_KTEST
 endif

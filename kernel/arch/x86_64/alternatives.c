@@ -3,10 +3,10 @@
  * mapping, so write protection is off for a moment; nothing that runs meanwhile is written, but for
  * single instructions that replace each other as a whole.
  *
- * Two tables tell the places: .alternatives, which the sources make (x86/alternatives.h), and
- * branch_sites, which the link makes (tools/sites.awk): each CALL or JMP to one of the thunks, which the
- * compiler emits in place of indirect branches. Where no thunk is needed the site becomes the
- * indirect branch itself, in the same five bytes.
+ * Tables tell the places: .alternatives, which the sources make (x86/alternatives.h), and two that the
+ * link makes (tools/sites.awk): branch_sites, each CALL or JMP to one of the thunks which the compiler emits in
+ * place of indirect branches, and return_sites, each JMP in place of a return. Where no thunk is needed the
+ * site becomes the branch or the return itself, in the same five bytes.
  */
 #include <lib/log.h>
 #include <lib/string.h>
@@ -23,10 +23,10 @@ struct alternative {
 
 extern const struct alternative __alternatives_start[], __alternatives_end[];
 
-/* By the second link: distances from site to site, the first from _text; SITE_FAR is none. */
-extern const u64 branch_sites_count;
+/* By the second link: distances from site to site, the first from _text; one of all ones is a step that no site follows. */
+extern const u32 branch_sites_count, return_sites_count;
 extern const u16 branch_sites[];
-#define SITE_FAR 0xffff
+extern const u8 return_sites[];
 
 u32 alternatives_chosen __ro_after_init;
 
@@ -84,7 +84,7 @@ static void branch_write_plain(u8 *site)
 	memcpy(site, code, sizeof(code));
 }
 
-/* JMP through the register, behind an LFENCE or not. */
+/* JMP through the register, behind an LFENCE or not. It stays in the upper half of its line. */
 static void thunk_write(u32 reg, enum branch_mode mode)
 {
 	u8 *at = (u8 *)branch_thunks + reg * THUNK_SIZE;
@@ -102,15 +102,46 @@ static void thunk_write(u32 reg, enum branch_mode mode)
 
 static void branches_write(enum branch_mode mode)
 {
+	const u16 *step = branch_sites;
 	u8 *site = (u8 *)_text;
 
-	for (u64 i = 0; mode == BRANCH_PLAIN && i < branch_sites_count; i++) {
-		site += branch_sites[i];
-		if (branch_sites[i] != SITE_FAR)
-			branch_write_plain(site);
+	for (u32 n = 0; mode == BRANCH_PLAIN && n < branch_sites_count; step++) {
+		site += *step;
+		if (*step == U16_MAX)
+			continue;
+		branch_write_plain(site);
+		n++;
 	}
 	for (u32 reg = 0; mode != BRANCH_RETPOLINE && reg < 16; reg++)
 		thunk_write(reg, mode);
+}
+
+/* JMP to the thunk becomes JMP to another one, or RET. */
+static void return_write(u8 *site, const char *thunk)
+{
+	u32 rest = 0xcccccccc;
+
+	BUG_ON(site[0] != JMP_REL32);
+	if (thunk)
+		rest = (u32)((uptr)thunk - (uptr)(site + BRANCH_LEN));
+	else
+		site[0] = 0xc3;
+	__builtin_memcpy(site + 1, &rest, sizeof(rest));
+}
+
+static void returns_write(enum return_mode mode)
+{
+	const char *thunk = mode == RETURN_UNTRAINED ? return_untrained : mode == RETURN_SAFE ? return_safe : NULL;
+	const u8 *step = return_sites;
+	u8 *site = (u8 *)_text;
+
+	for (u32 n = 0; mode != RETURN_ALIGNED && n < return_sites_count; step++) {
+		site += *step;
+		if (*step == U8_MAX)
+			continue;
+		return_write(site, thunk);
+		n++;
+	}
 }
 
 /* Later instructions are fetched anew. */
@@ -119,13 +150,14 @@ static void serialize(void)
 	write_cr3(read_cr3());
 }
 
-void alternatives_apply(u32 chosen, enum branch_mode mode)
+void alternatives_apply(u32 chosen, enum branch_mode branches, enum return_mode returns)
 {
 	write_cr0(read_cr0() & ~(u64)CR0_WP);
 	for (const struct alternative *a = __alternatives_start; a < __alternatives_end; a++)
 		if (chosen >> a->when & 1)
 			alternative_write(a);
-	branches_write(mode);
+	branches_write(branches);
+	returns_write(returns);
 	write_cr0(read_cr0() | CR0_WP);
 	serialize();
 	alternatives_chosen = chosen;

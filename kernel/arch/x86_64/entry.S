@@ -24,6 +24,7 @@
 #include <x86/gdt.h>
 #include <x86/msr.h>
 #include <x86/return_stack.h>
+#include <x86/thunks.h>
 #include <x86/vectors.h>
 
 #define WORK_EXIT_MASK  0x0000ffff
@@ -86,8 +87,15 @@
 	movq \scratch, %cr3
 .endm
 
+/* Before the kernel's first return. Clobbers rax. */
+.macro UNTRAIN_RETURNS
+	ALTERNATIVE NOP5, "call returns_untrain", ALT_UNTRAIN
+	ALTERNATIVE NOP5, "call returns_untrain_safe", ALT_UNTRAIN_SAFE
+.endm
+
 /* With the kernel's tables and stack, user registers saved; clobbers rax, rcx, rdx. */
 .macro ENTRY_DEFENCES
+	UNTRAIN_RETURNS
 	ALTERNATIVE NOP5, "call entry_ibpb", ALT_ENTRY_IBPB
 	ALTERNATIVE NOP5, "call entry_ibrs", ALT_IBRS
 	ALTERNATIVE "jmp 9f", "", ALT_ENTRY_RSB
@@ -322,7 +330,8 @@ trap_paranoid:
 	ALTERNATIVE "jmp 1f", "", ALT_PTI
 	movq %cr3, %r14
 	LOAD_KERNEL_TABLES %rax
-1:	ALTERNATIVE "jmp 1f", "", ALT_IBRS
+1:	UNTRAIN_RETURNS /* it may have come before the entry's own */
+	ALTERNATIVE "jmp 1f", "", ALT_IBRS
 	movl $MSR_SPEC_CTRL, %ecx
 	rdmsr
 	movl %eax, %r15d
@@ -350,6 +359,7 @@ trap_paranoid:
 	.balign 64
 .Lsyscall_defended:
 	ENTRY_DEFENCES
+	ALTERNATIVE NOP5, "call clear_branch_history", ALT_CLEAR_HISTORY
 	movq REGS_RDX(%rsp), %rdx
 	movq REGS_ORIG_RAX(%rsp), %rax
 	movq %gs:current_task(%rip), %rbx
@@ -478,13 +488,13 @@ entry_ibpb:
 	movl $PRED_CMD_IBPB, %eax
 	xorl %edx, %edx
 	wrmsr
-	ret
+	RETURN
 entry_ibrs:
 	movl $MSR_SPEC_CTRL, %ecx
 	movl %gs:spec_ctrl_kernel(%rip), %eax
 	xorl %edx, %edx
 	wrmsr
-	ret
+	RETURN
 /* Clobbers nothing. */
 exit_ibrs:
 	pushq %rax
@@ -497,7 +507,7 @@ exit_ibrs:
 	popq %rdx
 	popq %rcx
 	popq %rax
-	ret
+	RETURN
 
 	.balign 2
 clear_buffers_selector:

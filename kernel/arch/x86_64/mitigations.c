@@ -4,9 +4,8 @@
  * the CPU claims not to need; the words that Linux knows for single flaws come on top of that.
  * Everything is decided before a second CPU runs and immutable afterwards.
  *
- * Not there: untrained or safe return thunks (AMD's Retbleed and SRSO are met by IBPB at entry, where
- * asked for or needed), software sequences against branch history injection, and aligned thunks
- * against indirect target selection. What is not done is reported as "Vulnerable".
+ * Not there: safe returns for AMD's family 19h, whose SRSO is met by IBPB at entry where asked for; and thunks
+ * for returns in a kernel whose compiler makes none. What is not done is reported as "Vulnerable".
  */
 #include <arch/cpu.h>
 #include <arch/cpu_info.h>
@@ -25,7 +24,16 @@
 enum spectre_v2 {
 	V2_NONE, V2_RETPOLINE, V2_LFENCE, V2_EIBRS, V2_EIBRS_LFENCE, V2_EIBRS_RETPOLINE, V2_IBRS
 };
+enum retbleed { RETBLEED_NONE, RETBLEED_UNTRAINED, RETBLEED_IBPB };
+enum srso { SRSO_NONE, SRSO_NO_SMT, SRSO_SAFE, SRSO_IBPB };
+enum its { ITS_NONE, ITS_NO_GUESTS, ITS_ALIGNED };
 enum level { LEVEL_OFF, LEVEL_AUTO, LEVEL_FULL };
+
+#ifdef CONFIG_RETURN_THUNKS
+#define HAS_RETURN_THUNKS true
+#else
+#define HAS_RETURN_THUNKS false
+#endif
 
 struct mitigations mitigations __ro_after_init;
 DEFINE_PER_CPU_GATE(u32, spec_ctrl_kernel);
@@ -33,6 +41,10 @@ DEFINE_PER_CPU_GATE(u32, spec_ctrl_user);
 
 static enum level level __ro_after_init = LEVEL_AUTO;
 static enum spectre_v2 v2 __ro_after_init;
+static enum retbleed retbleed __ro_after_init;
+static enum srso srso __ro_after_init;
+static enum its its __ro_after_init;
+static bool clear_history __ro_after_init;
 static u64 switched_off __ro_after_init; /* BIT(enum flaw): by the command line */
 static bool smt __ro_after_init;
 
@@ -64,7 +76,7 @@ static const struct {
 	{"retbleed", "off", FLAW_RETBLEED}, {"srbds", "off", FLAW_SRBDS},
 	{"reg_file_data_sampling", "off", FLAW_RFDS}, {"gather_data_sampling", "off", FLAW_GDS},
 	{"spec_rstack_overflow", "off", FLAW_SRSO}, {"tsa", "off", FLAW_TSA},
-	{"spectre_bhi", "off", FLAW_BHI},
+	{"spectre_bhi", "off", FLAW_BHI}, {"indirect_target_selection", "off", FLAW_ITS},
 };
 
 static void off_words_read(void)
@@ -73,6 +85,8 @@ static void off_words_read(void)
 		if (off_words[i].value ? option_is(off_words[i].word, off_words[i].value)
 				       : boot_option(off_words[i].word))
 			switched_off |= BIT(off_words[i].flaw);
+	if (option_is("indirect_target_selection", "force"))
+		cpu_flaws |= BIT(FLAW_ITS);
 }
 
 /* Something is to be done about f: the CPU has it, or everything is wanted. */
@@ -219,11 +233,84 @@ static void spec_ctrl_choose(void)
 		m->spec_ctrl |= SPEC_CTRL_STIBP;
 }
 
+/* AMD's; Intel's is met by restricted branches, see v2_by_cpu. */
+static enum retbleed retbleed_choose(void)
+{
+	bool ibpb = option_is("retbleed", "ibpb") || option_is("retbleed", "ibpb,nosmt");
+
+	if (!wanted(FLAW_RETBLEED) || !vendor_amd())
+		return RETBLEED_NONE;
+	if (has_ibpb() && (ibpb || !HAS_RETURN_THUNKS))
+		return RETBLEED_IBPB;
+	return HAS_RETURN_THUNKS ? RETBLEED_UNTRAINED : RETBLEED_NONE;
+}
+
+#define SRSO_MICROCODE BIT(28) /* IBPB empties everything */
+
+/* Zen 1 and 2 always do. */
+static bool srso_microcode(void)
+{
+	return cpu_identity.family < 0x19 ? has_ibpb() : cpu_feature_words[CPU_A1_EAX] & SRSO_MICROCODE;
+}
+
+static enum srso srso_choose(void)
+{
+	bool microcode = srso_microcode();
+
+	if (!wanted(FLAW_SRSO) || !vendor_amd())
+		return SRSO_NONE;
+	if (microcode && cpu_flawed(FLAW_SRSO) && cpu_identity.family < 0x19 && !smt)
+		return SRSO_NO_SMT;
+	if (microcode && (retbleed == RETBLEED_IBPB || option_is("spec_rstack_overflow", "ibpb")))
+		return SRSO_IBPB;
+	if (option_is("spec_rstack_overflow", "microcode") || option_is("spec_rstack_overflow", "ibpb"))
+		return SRSO_NONE;
+	return HAS_RETURN_THUNKS && cpu_identity.family < 0x19 ? SRSO_SAFE : SRSO_NONE;
+}
+
+static enum its its_choose(void)
+{
+	if (!wanted(FLAW_ITS) || v2 == V2_NONE || v2 == V2_LFENCE || v2 == V2_EIBRS_LFENCE)
+		return ITS_NONE;
+	if (option_is("indirect_target_selection", "vmexit") && cpu_flawed(FLAW_ITS_NATIVE))
+		return ITS_NO_GUESTS;
+	return HAS_RETURN_THUNKS ? ITS_ALIGNED : ITS_NONE;
+}
+
+static bool retpolines(void)
+{
+	return v2 == V2_RETPOLINE || v2 == V2_EIBRS_RETPOLINE;
+}
+
+/* Retpolines leave nothing to history, unless the CPU looks elsewhere when its return stack is empty. */
+static bool history_is_harmless(void)
+{
+	return retpolines() &&
+	       (!(cpu_capabilities & CAP_RRSBA) || (mitigations.spec_ctrl & SPEC_CTRL_RRSBA_DIS));
+}
+
+/* After spec_ctrl_choose: a control of the CPU's own is better. */
+static bool clear_history_choose(void)
+{
+	if (!wanted(FLAW_BHI) || v2 == V2_NONE)
+		return false;
+	if (level == LEVEL_FULL)
+		return true;
+	return !history_is_harmless() && !(mitigations.spec_ctrl & SPEC_CTRL_BHI_DIS);
+}
+
+static enum return_mode return_mode(void)
+{
+	if (srso == SRSO_SAFE)
+		return RETURN_SAFE;
+	if (retbleed == RETBLEED_UNTRAINED)
+		return RETURN_UNTRAINED;
+	return its == ITS_ALIGNED ? RETURN_ALIGNED : RETURN_PLAIN;
+}
+
 static bool entry_ibpb(void)
 {
-	bool asked = option_is("retbleed", "ibpb") || option_is("spec_rstack_overflow", "ibpb");
-
-	return has_ibpb() && vendor_amd() && (asked || wanted(FLAW_RETBLEED));
+	return has_ibpb() && (retbleed == RETBLEED_IBPB || srso == SRSO_IBPB);
 }
 
 static bool clear_buffers(void)
@@ -269,10 +356,13 @@ static u32 alternatives_choose(void)
 	a |= clear_buffers() ? BIT(ALT_CLEAR_BUFFERS) : 0;
 	a |= v2 == V2_IBRS ? BIT(ALT_IBRS) : 0;
 	a |= entry_ibpb() ? BIT(ALT_ENTRY_IBPB) : 0;
+	a |= return_mode() == RETURN_UNTRAINED ? BIT(ALT_UNTRAIN) : 0;
+	a |= return_mode() == RETURN_SAFE ? BIT(ALT_UNTRAIN_SAFE) : 0;
+	a |= clear_history ? BIT(ALT_CLEAR_HISTORY) | BIT(ALT_SYSCALL_ENTRY) : 0;
 	a |= v2 != V2_NONE ? BIT(ALT_SWITCH_RSB) : 0;
 	a |= level == LEVEL_FULL ? BIT(ALT_ENTRY_RSB) : 0;
 	a |= move_stacks() ? BIT(ALT_STACK_OFFSET) : 0;
-	if (a & (BIT(ALT_IBRS) | BIT(ALT_ENTRY_IBPB) | BIT(ALT_ENTRY_RSB)))
+	if (a & (BIT(ALT_IBRS) | BIT(ALT_ENTRY_IBPB) | BIT(ALT_ENTRY_RSB) | BIT(ALT_UNTRAIN) | BIT(ALT_UNTRAIN_SAFE)))
 		a |= BIT(ALT_SYSCALL_ENTRY) | BIT(ALT_TRAP_ENTRY);
 	if (a & BIT(ALT_FENCE_SWAPGS))
 		a |= BIT(ALT_TRAP_ENTRY);
@@ -291,7 +381,7 @@ static enum branch_mode branch_mode(void)
 	case V2_EIBRS_LFENCE:
 		return BRANCH_LFENCE;
 	default:
-		return BRANCH_PLAIN;
+		return its == ITS_ALIGNED ? BRANCH_ALIGNED : BRANCH_PLAIN;
 	}
 }
 
@@ -303,8 +393,12 @@ void mitigations_init(void)
 	v2 = v2_choose();
 	task_controls_choose();
 	spec_ctrl_choose();
+	retbleed = retbleed_choose();
+	srso = srso_choose();
+	its = its_choose();
+	clear_history = clear_history_choose();
 	mitigations.srbds_off = switched_off & BIT(FLAW_SRBDS);
-	alternatives_apply(alternatives_choose(), branch_mode());
+	alternatives_apply(alternatives_choose(), branch_mode(), return_mode());
 }
 
 void mitigations_cpu_init(void)
@@ -397,13 +491,13 @@ static const char *stibp_text(void)
 
 static const char *bhi_text(void)
 {
-	bool retpolines = v2 == V2_RETPOLINE || v2 == V2_EIBRS_RETPOLINE;
-
 	if (!cpu_flawed(FLAW_BHI))
 		return "; BHI: Not affected";
 	if (mitigations.spec_ctrl & SPEC_CTRL_BHI_DIS)
 		return "; BHI: BHI_DIS_S";
-	if (retpolines && (!(cpu_capabilities & CAP_RRSBA) || (mitigations.spec_ctrl & SPEC_CTRL_RRSBA_DIS)))
+	if (clear_history)
+		return "; BHI: SW loop, KVM: SW loop";
+	if (history_is_harmless())
 		return "; BHI: Retpoline";
 	return "; BHI: Vulnerable";
 }
@@ -413,14 +507,13 @@ static int show_spectre_v2(char *buf, size_t size)
 	static const char *const modes[] = {
 		[V2_NONE] = "Vulnerable",
 		[V2_RETPOLINE] = "Mitigation: Retpolines",
+		[V2_LFENCE] = "Vulnerable: LFENCE",
 		[V2_EIBRS] = "Mitigation: Enhanced / Automatic IBRS",
 		[V2_EIBRS_LFENCE] = "Mitigation: Enhanced / Automatic IBRS + LFENCE",
 		[V2_EIBRS_RETPOLINE] = "Mitigation: Enhanced / Automatic IBRS + Retpolines",
 		[V2_IBRS] = "Mitigation: IBRS",
 	};
 
-	if (v2 == V2_LFENCE)
-		return format(buf, size, "Vulnerable: LFENCE\n");
 	return format(buf, size, "%s%s%s%s; PBRSB-eIBRS: %s%s\n", modes[v2], ibpb_text(), stibp_text(),
 		      alternative(ALT_SWITCH_RSB) ? "; RSB filling" : "",
 		      cpu_flawed(FLAW_PBRSB) ? "Vulnerable" : "Not affected", bhi_text());
@@ -433,9 +526,22 @@ static int show_retbleed(char *buf, size_t size)
 
 	if (!vendor_amd())
 		return format(buf, size, "%s\n", text);
-	if (!alternative(ALT_ENTRY_IBPB))
+	if (retbleed == RETBLEED_NONE)
 		return format(buf, size, "Vulnerable\n");
-	return format(buf, size, "Mitigation: IBPB; SMT %s\n", smt ? "vulnerable" : "disabled");
+	return format(buf, size, "Mitigation: %s; SMT %s\n",
+		      retbleed == RETBLEED_IBPB ? "IBPB" : "untrained return thunk", smt ? "vulnerable" : "disabled");
+}
+
+static int show_srso(char *buf, size_t size)
+{
+	static const char *const modes[] = {
+		[SRSO_NONE] = "Vulnerable",
+		[SRSO_NO_SMT] = "Mitigation: SMT disabled",
+		[SRSO_SAFE] = "Mitigation: safe RET",
+		[SRSO_IBPB] = "Mitigation: IBPB",
+	};
+
+	return format(buf, size, "%s%s\n", modes[srso], srso_microcode() ? "" : ", no microcode");
 }
 
 static const char *store_bypass_text(void)
@@ -459,7 +565,17 @@ static const char *spectre_v1_text(void)
 	return "Vulnerable: __user pointer sanitization and usercopy barriers only; no swapgs barriers";
 }
 
-#define SRSO_MICROCODE BIT(28) /* IBPB empties everything */
+static const char *its_text(void)
+{
+	switch (its) {
+	case ITS_ALIGNED:
+		return "Mitigation: Aligned branch/return thunks";
+	case ITS_NO_GUESTS:
+		return "Mitigation: Vulnerable, KVM: Not affected";
+	default:
+		return "Vulnerable";
+	}
+}
 
 static const char *microcode_text(enum flaw f, bool has)
 {
@@ -490,10 +606,8 @@ static const char *fixed_text(enum cpu_bug bug)
 			return "Vulnerable";
 		return cpu_capabilities & CAP_RFDS_CLEAR ? "Mitigation: Clear Register File"
 							 : "Vulnerable: No microcode";
-	case BUG_SPEC_RSTACK_OVERFLOW:
-		if (!(cpu_feature_words[CPU_A1_EAX] & SRSO_MICROCODE))
-			return "Vulnerable, no microcode";
-		return alternative(ALT_ENTRY_IBPB) ? "Mitigation: IBPB" : "Vulnerable";
+	case BUG_INDIRECT_TARGET_SELECTION:
+		return its_text();
 	case BUG_SRBDS:
 		return microcode_text(FLAW_SRBDS, cpu_has(CPU_SRBDS_CTRL));
 	case BUG_GATHER_DATA_SAMPLING:
@@ -533,6 +647,8 @@ int arch_vulnerability(enum cpu_bug bug, char *buf, size_t size)
 		return show_spectre_v2(buf, size);
 	case BUG_RETBLEED:
 		return show_retbleed(buf, size);
+	case BUG_SPEC_RSTACK_OVERFLOW:
+		return show_srso(buf, size);
 	default:
 		return format(buf, size, "%s\n", fixed_text(bug));
 	}

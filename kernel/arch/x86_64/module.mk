@@ -1,7 +1,7 @@
 module := arch/x86_64
 uses := lib sync sched mm task time boot dev signal syscall
 # The gate, traps, contexts.
-gate_srcs := entry.S thunks.S gate.c traps.c switch.S context.c core_notes.c ptrace.c debug_regs.c io_ports.c ldt.c espfix.c fpu.c signal_frame.c usercopy.c
+gate_srcs := entry.S thunks.S returns.S gate.c traps.c switch.S context.c core_notes.c ptrace.c debug_regs.c io_ports.c ldt.c espfix.c fpu.c signal_frame.c usercopy.c
 # Boot, paging, processors, interrupts, clocks.
 machine_srcs := pvh.S pvh_info.c early.c alternatives.c bugs.c mitigations.c speculation.c pti.c canary.c kaslr.c gdt.c cpu.c cpuinfo.c topology.c setup.c paging.c tlb.c lapic.c ioapic.c irq.c \
 	smp.c string.S trampoline.S clocks.c kvmclock.c timer.c rtc.c power.c backtrace.c \

@@ -6,6 +6,8 @@
  * words, and the last eight bytes are done by one access that may overlap them. Copying forward
  * is right whenever dst does not lie inside [src, src + n).
  */
+#include <x86/thunks.h>
+
 	.text
 
 	.globl memmove
@@ -26,7 +28,7 @@ memmove:
 	cmpq $8, %rdx
 	jae 1b
 	movq %r8, (%rdi)
-	ret
+	RETURN
 	.size memmove, . - memmove
 
 	.globl memcpy
@@ -41,7 +43,7 @@ memcpy:
 	shrq $3, %rcx
 	rep movsq
 	movq %r8, (%r9)
-	ret
+	RETURN
 1:	cmpl $16, %edx
 	jb 2f
 	movq (%rsi), %rcx
@@ -52,21 +54,21 @@ memcpy:
 	movq %r8, 8(%rdi)
 	movq %r9, -16(%rdi,%rdx)
 	movq %r10, -8(%rdi,%rdx)
-	ret
+	RETURN
 2:	cmpl $8, %edx
 	jb 3f
 	movq (%rsi), %rcx
 	movq -8(%rsi,%rdx), %r8
 	movq %rcx, (%rdi)
 	movq %r8, -8(%rdi,%rdx)
-	ret
+	RETURN
 3:	cmpl $4, %edx
 	jb 4f
 	movl (%rsi), %ecx
 	movl -4(%rsi,%rdx), %r8d
 	movl %ecx, (%rdi)
 	movl %r8d, -4(%rdi,%rdx)
-	ret
+	RETURN
 4:	testl %edx, %edx
 	jz 5f
 	/* One to three bytes: first, middle and last, some of them the same. */
@@ -78,7 +80,7 @@ memcpy:
 	movb %cl, (%rdi)
 	movb %r8b, (%rdi,%r10)
 	movb %r9b, -1(%rdi,%rdx)
-5:	ret
+5:	RETURN
 	.size memcpy, . - memcpy
 
 	.globl memset
@@ -95,14 +97,14 @@ memset:
 	shrq $3, %rcx
 	rep stosq
 	movq %r9, %rax
-	ret
+	RETURN
 1:	testl %edx, %edx
 	jz 3f
 2:	movb %al, -1(%rdi,%rdx)
 	decq %rdx
 	jnz 2b
 3:	movq %r9, %rax
-	ret
+	RETURN
 	.size memset, . - memset
 
 	.section .note.GNU-stack, "", @progbits

@@ -5,6 +5,7 @@
  */
 #include <x86/alternatives.h>
 #include <x86/return_stack.h>
+#include <x86/thunks.h>
 
 	.section .text, "ax", @progbits
 	.balign 16
@@ -24,7 +25,7 @@ switch_stacks:
 	popq %rbx
 	popq %rbp
 	movq %rdx, %rax
-	ret
+	RETURN
 /* Returns of the task that runs now must not be predicted from what the other one left. */
 .Lfill:
 	FILL_RETURN_STACK %ecx

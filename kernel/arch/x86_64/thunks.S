@@ -11,6 +11,7 @@
 
 .macro THUNK reg
 	.balign THUNK_SIZE
+	.skip THUNK_SIZE / 2, 0xcc
 	.globl __x86_indirect_thunk_\reg
 __x86_indirect_thunk_\reg:
 	call 2f
@@ -18,18 +19,41 @@ __x86_indirect_thunk_\reg:
 	lfence
 	jmp 1b
 2:	movq %\reg, (%rsp)
-	ret
+	RETURN
 .endm
 
 	.section .text.thunks, "ax", @progbits
 	.balign THUNK_SIZE
-	.globl branch_thunks, branch_thunks_end
-branch_thunks:
+	.globl branch_thunks
+	.set branch_thunks, . + THUNK_SIZE / 2
 	.irp reg, rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
 	THUNK \reg
 	.endr
-	.balign THUNK_SIZE
-branch_thunks_end:
+
+
+/*
+ * Branches that fill the history which predicts indirect ones, as Intel describes it for CPUs without
+ * a control of their own: 5 nested calls of 5 turns. Clobbers eax, ecx and flags.
+ */
+	.balign 64, 0xcc
+	.globl clear_branch_history
+clear_branch_history:
+	movl $5, %ecx
+	call 1f
+	lfence
+	RETURN
+	.balign 64, 0xcc
+1:	call 2f
+	RETURN
+	.balign 64, 0xcc
+2:	movl $5, %eax
+3:	jmp 4f
+	nop
+4:	subl $1, %eax
+	jnz 3b
+	subl $1, %ecx
+	jnz 1b
+	RETURN
 
 	.section .text, "ax", @progbits
 	.balign 16
@@ -57,5 +81,5 @@ preempt_schedule_thunk:
 	popq %rcx
 	popq %rax
 	popq %rbp
-	ret
+	RETURN
 	.section .note.GNU-stack, "", @progbits

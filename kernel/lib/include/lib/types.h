@@ -29,6 +29,7 @@ struct paddr {
 
 #define PADDR(x) ((struct paddr){(x)})
 
+#define U8_MAX  0xffU
 #define U16_MAX 0xffffU
 #define U32_MAX 0xffffffffU
 #define U64_MAX 0xffffffffffffffffULL

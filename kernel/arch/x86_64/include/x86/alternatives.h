@@ -19,12 +19,15 @@
 #define ALT_ENTRY_RSB     6  /* and the return stack is filled */
 #define ALT_SWITCH_RSB    7  /* the return stack is filled when tasks are switched */
 #define ALT_STACK_OFFSET  8  /* system calls begin at changing places of their stacks */
+#define ALT_UNTRAIN       9  /* the CPU forgets what it believes of returns at each entry from user mode, */
+#define ALT_UNTRAIN_SAFE  10 /* or so, and each return comes right after a call */
+#define ALT_CLEAR_HISTORY 11 /* the history of branches is filled at each system call */
 /* Made of the above: a detour at the entry of system calls, of traps and interrupts, at the exit. */
-#define ALT_SYSCALL_ENTRY 9
-#define ALT_TRAP_ENTRY    10
-#define ALT_EXIT          11
+#define ALT_SYSCALL_ENTRY 12
+#define ALT_TRAP_ENTRY    13
+#define ALT_EXIT          14
 
-#define NR_ALTERNATIVES   12
+#define NR_ALTERNATIVES   15
 
 #ifdef __ASSEMBLY__
 /* oldinstr: instructions in the image; newinstr: the others, padded with no-operations. */
@@ -52,14 +55,16 @@
 	" .byte 771b - 770b, 773f - 772f\n .short " ALT_STR(when) "\n .popsection\n"               \
 	" .pushsection .alternatives.text, \"a\"\n772: " newinstr "\n773:\n .popsection\n"
 
-/* How indirect branches are made; the image's way is the retpoline. */
-enum branch_mode { BRANCH_RETPOLINE, BRANCH_LFENCE, BRANCH_PLAIN };
+/* How indirect branches are made; the image's way is the retpoline. BRANCH_ALIGNED: plain, in the thunks. */
+enum branch_mode { BRANCH_RETPOLINE, BRANCH_LFENCE, BRANCH_PLAIN, BRANCH_ALIGNED };
+/* How returns are made, see returns.S; the image's way is the aligned one. */
+enum return_mode { RETURN_PLAIN, RETURN_ALIGNED, RETURN_UNTRAINED, RETURN_SAFE };
 
 /*
- * Writes the chosen alternatives (a mask of BIT(ALT_…)) and the indirect branches into the image.
+ * Writes the chosen alternatives (a mask of BIT(ALT_…)) and the indirect branches and returns into the image.
  * Once, on the boot CPU alone, interrupts disabled, over the page tables with write protection.
  */
-void alternatives_apply(u32 chosen, enum branch_mode mode);
+void alternatives_apply(u32 chosen, enum branch_mode branches, enum return_mode returns);
 /* What has been chosen. Immutable afterwards. */
 extern u32 alternatives_chosen;
 
