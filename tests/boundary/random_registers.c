@@ -26,6 +26,7 @@ static const short root_spares[] = {
 	SYS_mount_setattr, SYS_acct, SYS_process_madvise, 448 /* process_mrelease */, SYS_quotactl,
 	SYS_ioprio_set, SYS_migrate_pages, SYS_move_pages, SYS_perf_event_open, SYS_setns,
 	SYS_sethostname, SYS_setdomainname, SYS_sync, SYS_userfaultfd,
+	SYS_fcntl, /* F_SETOWN and F_SETSIG: any signal to anybody */
 };
 
 static u64 page_rw, page_ro, edge;
