@@ -34,10 +34,10 @@ ifeq ($(FLAVOR),kasan)
 KDEFS += -DCONFIG_KASAN
 ifneq ($(findstring clang,$(CC)),)
 KASAN_FLAGS := -fsanitize=kernel-address -mllvm -asan-mapping-offset=0xdffffc0000000000 \
-	-mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-stack=0 -mllvm -asan-globals=0
+	-mllvm -asan-instrumentation-with-call-threshold=0
 else
 KASAN_FLAGS := -fsanitize=kernel-address -fasan-shadow-offset=0xdffffc0000000000 \
-	--param asan-instrumentation-with-call-threshold=0 --param asan-stack=0 --param asan-globals=0
+	--param asan-instrumentation-with-call-threshold=0 --param asan-stack=1 --param asan-globals=1
 endif
 endif
 ifeq ($(FLAVOR),ubsan)
@@ -88,7 +88,7 @@ KOBJS := $(patsubst %,$(K)/%.o,$(basename $(KSRCS)))
 LDS := kernel/arch/$(ARCH)/kernel.lds
 
 # Flags for one object: objects listed in NOSAN_OBJS run too early, or are the sanitizer itself.
-NOSAN_OBJS += sync/race dev/mem/coverage lib/mem lib/string arch/x86_64/early mm/kasan lib/ubsan
+NOSAN_OBJS += sync/race dev/mem/coverage lib/mem lib/string arch/x86_64/early mm/kasan lib/ubsan boot/options
 sanflags = $(if $(filter $(addprefix $(K)/kernel/,$(addsuffix .o,$(NOSAN_OBJS))),$@),,$(KASAN_FLAGS) $(UBSAN_FLAGS) $(COVER_FLAGS) $(RACE_FLAGS))
 
 # Functions begin on a line of 16 bytes; padding within them costs fetches and the image 24 KiB.

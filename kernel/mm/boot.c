@@ -21,7 +21,7 @@ struct span {
 	u64 start, end;
 };
 
-#define MAX_TAKEN 4
+#define MAX_TAKEN 5
 static struct span taken[MAX_TAKEN];
 static unsigned int nr_taken;
 
@@ -133,7 +133,7 @@ void mm_boot_init(void)
 		take_span(boot_info.initrd.v, boot_info.initrd_size);
 	page_array = carve(frames * sizeof(struct page));
 #ifdef CONFIG_KASAN
-	kasan_init(carve(kasan_shadow_size(frames)), frames);
+	kasan_init(carve(kasan_shadow_size(frames)), carve(kasan_shadow_tables(frames) * PAGE_SIZE), frames);
 #endif
 	reserve_image();
 	add_free_memory();

@@ -1,14 +1,15 @@
 /*
  * The kernel address sanitizer: the compiler calls __asan_loadN / __asan_storeN before each access
- * (outline mode), and these look up one shadow byte per 8 bytes of the direct map:
+ * (outline mode), and these look up one shadow byte per 8 bytes:
  *
  *     0            all 8 bytes may be accessed
  *     1..7         the first n bytes may
  *     >= 0x80      none: a KASAN_* reason
  *
- * The shadow is an ordinary array over all frames, found through the address's offset in the
- * direct map, so no shadow address range has to be mapped. Addresses outside the direct map are
- * not checked: vmalloc memory and stacks have guard pages, and freed ones are unmapped.
+ * The shadow lies at a constant plus an eighth of the address, because the compiler writes the red zones
+ * of a frame's variables by itself. It is mapped for the direct map (one array over all frames), for the
+ * image with its variables, and for each kernel stack with the stack; other addresses are not checked:
+ * the rest of the vmalloc area has guard pages, and what is freed is unmapped.
  *
  * Nothing here or in the allocators is instrumented. Any context; no locks but the quarantine's.
  */
@@ -19,53 +20,73 @@
 #include <lib/log.h>
 #include <lib/string.h>
 #include <sync/spinlock.h>
+#include <task/task.h>
+#include "vmalloc.h"
 
 #define GRANULE 8
 
-static u8 *shadow; /* writable: a report turns the checks off */
+static bool checking; /* a report turns it off */
 static u64 checked_bytes __ro_after_init; /* of the direct map */
+
+static u8 *shadow_of(uptr addr)
+{
+	return (u8 *)kasan_shadow_of(addr);
+}
+
+static bool has_shadow(uptr addr)
+{
+	if (addr - DIRECT_MAP_START < checked_bytes || arch_in_image(addr))
+		return true;
+	if (addr < STACK_REGION_START || addr >= KERNEL_VMALLOC_END)
+		return false;
+	return (addr - STACK_REGION_START) % STACK_SLOT >= STACK_SLOT - KERNEL_STACK_SIZE;
+}
 
 u64 kasan_shadow_size(u64 nr_frames)
 {
 	return nr_frames * PAGE_SIZE / GRANULE;
 }
 
-void kasan_init(u8 *memory, u64 nr_frames)
+u64 kasan_shadow_tables(u64 nr_frames)
 {
+	return arch_shadow_tables(kasan_shadow_size(nr_frames));
+}
+
+void kasan_init(u8 *shadow, struct pte *tables, u64 nr_frames)
+{
+	arch_shadow_map_direct(shadow, kasan_shadow_size(nr_frames), tables);
 	checked_bytes = nr_frames * PAGE_SIZE;
-	shadow = memory;
+	arch_register_globals();
+	checking = true;
 }
 
 void kasan_poison(const void *addr, size_t size, u8 why)
 {
-	if (shadow)
-		memset(shadow + ((uptr)addr - DIRECT_MAP_START) / GRANULE, why, size / GRANULE);
+	if (checking)
+		memset(shadow_of((uptr)addr), why, size / GRANULE);
 }
 
 void kasan_unpoison(const void *addr, size_t size)
 {
-	u8 *s;
+	u8 *s = shadow_of((uptr)addr);
 
-	if (!shadow)
+	if (!checking)
 		return;
-	s = shadow + ((uptr)addr - DIRECT_MAP_START) / GRANULE;
 	memset(s, 0, size / GRANULE);
 	if (size % GRANULE)
 		s[size / GRANULE] = size % GRANULE;
 }
 
-static bool byte_poisoned(uptr offset)
+static bool byte_poisoned(uptr addr)
 {
-	s8 s = (s8)shadow[offset / GRANULE];
+	s8 s = (s8)*shadow_of(addr);
 
-	return s && (s < 0 || (s8)(offset % GRANULE) >= s);
+	return s && (s < 0 || (s8)(addr % GRANULE) >= s);
 }
 
 bool kasan_is_poisoned(const void *p)
 {
-	uptr offset = (uptr)p - DIRECT_MAP_START;
-
-	return shadow && offset < checked_bytes && byte_poisoned(offset);
+	return checking && has_shadow((uptr)p) && byte_poisoned((uptr)p);
 }
 
 static const char *reason(u8 code)
@@ -75,6 +96,12 @@ static const char *reason(u8 code)
 		return "freed page";
 	case KASAN_FREE_SLAB:
 		return "freed object or its red zone";
+	case KASAN_GLOBAL:
+		return "behind a global variable";
+	case KASAN_STACK_LEFT:
+	case KASAN_STACK_MID:
+	case KASAN_STACK_RIGHT:
+		return "outside of a variable on the stack";
 	default:
 		return "end of an object";
 	}
@@ -82,37 +109,36 @@ static const char *reason(u8 code)
 
 static __noinline void report(uptr addr, size_t size, bool write, uptr ip)
 {
-	u8 code = shadow[(addr - DIRECT_MAP_START) / GRANULE];
+	u8 code = *shadow_of(addr);
 
-	shadow = NULL; /* the report itself is not checked */
+	checking = false; /* the report itself is not checked */
 	panic("kasan: %s of %zu bytes at %p by %p: %s", write ? "write" : "read", size,
 	      (void *)addr, (void *)ip, reason(code));
 }
 
-/* The first poisoned byte of [offset, offset + size), or U64_MAX. */
-static u64 first_poisoned(uptr offset, size_t size)
+/* The first poisoned byte of [addr, addr + size), or 0. */
+static uptr first_poisoned(uptr addr, size_t size)
 {
-	for (uptr o = offset; o < offset + size; o = ALIGN_DOWN(o, GRANULE) + GRANULE) {
-		uptr last = MIN(ALIGN_DOWN(o, GRANULE) + GRANULE, offset + size) - 1;
+	for (uptr a = addr; a < addr + size; a = ALIGN_DOWN(a, GRANULE) + GRANULE) {
+		uptr last = MIN(ALIGN_DOWN(a, GRANULE) + GRANULE, addr + size) - 1;
 
-		if (shadow[o / GRANULE] && (byte_poisoned(o) || byte_poisoned(last)))
-			return byte_poisoned(o) ? o : last;
+		if (*shadow_of(a) && (byte_poisoned(a) || byte_poisoned(last)))
+			return byte_poisoned(a) ? a : last;
 	}
-	return U64_MAX;
+	return 0;
 }
 
 static __always_inline void check(uptr addr, size_t size, bool write, uptr ip)
 {
-	uptr offset = addr - DIRECT_MAP_START;
-	u64 bad;
+	uptr bad;
 
-	if (unlikely(!shadow) || offset >= checked_bytes || size > checked_bytes - offset || !size)
+	if (unlikely(!checking) || !size || !has_shadow(addr) || !has_shadow(addr + size - 1))
 		return;
-	if (likely(!shadow[offset / GRANULE] && (offset % GRANULE) + size <= GRANULE))
+	if (likely(!*shadow_of(addr) && (addr % GRANULE) + size <= GRANULE))
 		return;
-	bad = first_poisoned(offset, size);
-	if (unlikely(bad != U64_MAX))
-		report(DIRECT_MAP_START + bad, size, write, ip);
+	bad = first_poisoned(addr, size);
+	if (unlikely(bad))
+		report(bad, size, write, ip);
 }
 
 #define CALLER ((uptr)__builtin_return_address(0))
@@ -147,8 +173,41 @@ void __asan_storeN_noabort(uptr addr, size_t size)
 	check(addr, size, true, CALLER);
 }
 
+/* The frames from here to the top of the stack will not clear their red zones: nothing returns there. */
 void __asan_handle_no_return(void);
 void __asan_handle_no_return(void)
+{
+	uptr sp = ALIGN_DOWN((uptr)__builtin_frame_address(0), GRANULE), low;
+
+	if (!checking)
+		return;
+	low = current->kernel_stack;
+	if (sp - low < KERNEL_STACK_SIZE)
+		kasan_unpoison((void *)sp, low + KERNEL_STACK_SIZE - sp);
+}
+
+/* As the compiler lays it out. */
+struct asan_global {
+	uptr start;
+	size_t size, padded;
+	const char *name, *file;
+	uptr has_initialiser, place, indicator;
+};
+
+void __asan_register_globals(struct asan_global *g, size_t n);
+void __asan_register_globals(struct asan_global *g, size_t n)
+{
+	for (; n--; g++) {
+		size_t whole = ALIGN_UP(g->size, GRANULE);
+
+		if (g->size % GRANULE)
+			*shadow_of(g->start + g->size) = g->size % GRANULE;
+		memset(shadow_of(g->start + whole), KASAN_GLOBAL, (g->padded - whole) / GRANULE);
+	}
+}
+
+void __asan_unregister_globals(struct asan_global *g, size_t n);
+void __asan_unregister_globals(struct asan_global *g, size_t n)
 {
 }
 

@@ -18,6 +18,7 @@
 #include "vmalloc.h"
 
 #define STACK_PAGES (KERNEL_STACK_SIZE / PAGE_SIZE)
+#define ALL_PAGES   (STACK_PAGES + STACK_SHADOW_PAGES)
 #define CPU_STACKS  8
 #define CHUNK       512UL /* slots per table page */
 
@@ -131,7 +132,7 @@ static struct page *alloc_pages(void)
 	if (!first)
 		return NULL;
 	list_init(&first->lru);
-	for (u64 i = 1; i < STACK_PAGES; i++) {
+	for (u64 i = 1; i < ALL_PAGES; i++) {
 		struct page *p = page_alloc(0, GFP_KERNEL);
 
 		if (!p) {
@@ -153,21 +154,47 @@ static void stack_give(u64 slot)
 {
 	free_pages(*slot_pages(slot));
 	slot_give(slot);
-	mem_stat_add(STAT_STACK, -(s64)STACK_PAGES);
+	mem_stat_add(STAT_STACK, -(s64)ALL_PAGES);
+}
+
+/* The shadow's pages come after those of the stack. */
+static uptr page_place(uptr stack, u64 i)
+{
+#ifdef CONFIG_KASAN
+	if (i >= STACK_PAGES)
+		return kasan_shadow_of(stack) + (i - STACK_PAGES) * PAGE_SIZE;
+#endif
+	return stack + i * PAGE_SIZE;
 }
 
 static int map_pages(uptr stack, struct page *first)
 {
 	struct page *p = first;
 
-	for (u64 i = 0; i < STACK_PAGES; i++) {
-		int err = arch_kernel_map(stack + i * PAGE_SIZE, page_paddr(p), KERNEL_DATA_PROT);
+	for (u64 i = 0; i < ALL_PAGES; i++) {
+		int err = arch_kernel_map(page_place(stack, i), page_paddr(p), KERNEL_DATA_PROT);
 
 		if (err)
 			return err;
 		p = list_next(p, lru);
 	}
+	kasan_unpoison((void *)stack, KERNEL_STACK_SIZE);
 	return 0;
+}
+
+static void clear_pages(uptr stack)
+{
+	for (u64 i = 0; i < ALL_PAGES; i++)
+		arch_kernel_clear(page_place(stack, i), PAGE_SIZE);
+}
+
+/* Stacks and their shadow between start and end. */
+static void flush_pages(uptr start, uptr end)
+{
+	arch_kernel_flush(start, end);
+#ifdef CONFIG_KASAN
+	arch_kernel_flush(kasan_shadow_of(start), kasan_shadow_of(end));
+#endif
 }
 
 void *kernel_stack_alloc(void)
@@ -186,9 +213,10 @@ void *kernel_stack_alloc(void)
 		return NULL;
 	}
 	*slot_pages(slot) = first;
-	mem_stat_add(STAT_STACK, STACK_PAGES);
+	mem_stat_add(STAT_STACK, ALL_PAGES);
 	if (map_pages(slot_stack(slot), first)) {
-		arch_kernel_unmap(slot_stack(slot), KERNEL_STACK_SIZE);
+		clear_pages(slot_stack(slot));
+		flush_pages(slot_stack(slot), slot_stack(slot) + KERNEL_STACK_SIZE);
 		stack_give(slot);
 		return NULL;
 	}
@@ -210,9 +238,9 @@ static void reap(struct rcu_head *head)
 		p->index = stack_slot((uptr)d);
 		p->private = cleared;
 		cleared = p;
-		arch_kernel_clear((uptr)d, KERNEL_STACK_SIZE);
+		clear_pages((uptr)d);
 	}
-	arch_kernel_flush(start, end);
+	flush_pages(start, end);
 	while ((p = cleared)) {
 		cleared = p->private;
 		p->private = NULL;
@@ -224,7 +252,10 @@ void kernel_stack_free(void *stack)
 {
 	struct dead_stack *d = stack, *old;
 
-	if (!stack || cache_push(stack))
+	if (!stack)
+		return;
+	kasan_unpoison(stack, KERNEL_STACK_SIZE); /* the dead task's last frames */
+	if (cache_push(stack))
 		return;
 	old = READ_ONCE(dead_stacks);
 	do {

@@ -170,6 +170,25 @@ static void percpu_boot_init(void)
 	this_cpu_write(this_cpu_off, offset);
 }
 
+#ifdef CONFIG_KASAN
+static void map_image_shadow(void)
+{
+	uptr va = kasan_shadow_of(KERNEL_IMAGE_START + kernel_slide);
+
+	for (u64 at = 0; at < (u64)(__image_shadow_end - __image_shadow); at += PAGE_SIZE) {
+		struct pte *table = kernel_root;
+
+		for (u32 level = 3; level > 0; level--)
+			table = early_step(&table[pt_index(va + at, level)]);
+		table[pt_index(va + at, 0)].v = image_paddr(__image_shadow + at) | DATA_BITS;
+	}
+}
+#else
+static void map_image_shadow(void)
+{
+}
+#endif
+
 /* Called by pvh.S on the boot stack. */
 __noreturn void early_start(void)
 {
@@ -177,6 +196,7 @@ __noreturn void early_start(void)
 		boot_ist_tops[i] = (uptr)boot_ist[i] + BOOT_IST_SIZE;
 	percpu_boot_init();
 	map_image();
+	map_image_shadow();
 	map_memory();
 	boot_info.kernel_start = PADDR(image_paddr(_text));
 	boot_info.kernel_end = PADDR(image_paddr(early_tables[early_tables_used]));

@@ -3,12 +3,12 @@ uses := lib sync sched mm task time boot dev signal syscall
 # The gate, traps, contexts.
 gate_srcs := entry.S thunks.S returns.S gate.c traps.c switch.S context.c core_notes.c ptrace.c debug_regs.c io_ports.c ldt.c espfix.c fpu.c signal_frame.c usercopy.c
 # Boot, paging, processors, interrupts, clocks.
-machine_srcs := pvh.S pvh_info.c early.c alternatives.c bugs.c mitigations.c speculation.c pti.c canary.c kaslr.c gdt.c cpu.c cpuinfo.c topology.c setup.c paging.c tlb.c lapic.c ioapic.c irq.c \
+machine_srcs := pvh.S pvh_info.c early.c alternatives.c bugs.c mitigations.c speculation.c pti.c canary.c kaslr.c gdt.c cpu.c cpuinfo.c topology.c setup.c paging.c shadow.c tlb.c lapic.c ioapic.c irq.c \
 	smp.c string.S trampoline.S clocks.c kvmclock.c timer.c rtc.c power.c backtrace.c \
 	vdso.c vdso_image.S
 srcs := $(gate_srcs) $(machine_srcs)
 ktests := test/paging.c test/pti.c test/smp.c
-NOSAN_OBJS += arch/x86_64/pvh_info arch/x86_64/kaslr arch/x86_64/cpu
+NOSAN_OBJS += arch/x86_64/pvh_info arch/x86_64/kaslr arch/x86_64/cpu arch/x86_64/shadow
 cold := clocks.c cpuinfo.c debug_regs.c early.c ioapic.c io_ports.c kvmclock.c power.c \
 	ptrace.c pvh_info.c rtc.c setup.c smp.c topology.c backtrace.c
 $(eval $(register_module))

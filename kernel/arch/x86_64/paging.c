@@ -55,6 +55,9 @@ void paging_init(void)
 {
 	make_slot(KERNEL_VMALLOC_START);
 	espfix_root = make_slot(ESPFIX_START);
+#ifdef CONFIG_KASAN
+	make_slot(kasan_shadow_of(KERNEL_VMALLOC_START));
+#endif
 	for (u32 i = KERNEL_HALF; i < PT_ENTRIES; i++) {
 		if (pte_none(kernel_root[i]))
 			continue;
@@ -188,11 +191,20 @@ static struct pte *kernel_leaf(uptr va)
 	return (struct pte *)phys_to_virt(pte_paddr(e)) + pt_index(va, 0);
 }
 
+static bool in_vmalloc_area(uptr va)
+{
+#ifdef CONFIG_KASAN
+	if (va >= kasan_shadow_of(KERNEL_VMALLOC_START) && va < kasan_shadow_of(KERNEL_VMALLOC_END))
+		return true;
+#endif
+	return va >= KERNEL_VMALLOC_START && va < KERNEL_VMALLOC_END;
+}
+
 int arch_kernel_map(uptr va, struct paddr pa, unsigned int prot)
 {
 	struct pte *table;
 
-	if (va < KERNEL_VMALLOC_START || va >= KERNEL_VMALLOC_END)
+	if (!in_vmalloc_area(va))
 		return -EINVAL;
 	table = phys_to_virt(pte_paddr(kernel_root[pt_index(va, 3)]));
 	for (u32 level = 2; level > 0; level--) {

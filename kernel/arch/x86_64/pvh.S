@@ -5,6 +5,7 @@
  * mode, lets kaslr_init(start_info) move the image, and calls early_start on the boot stack. The boot tables stay in use by
  * secondary CPUs until they reach the kernel's own.
  */
+#include <arch_impl/stack.h>
 #include <x86/early.h>
 #include <x86/gdt.h>
 #include <x86/msr.h>
@@ -122,10 +123,10 @@ boot_pd:
 	.globl boot_pd_high
 boot_pd_high:
 	.skip 4096
-/* CPU 0's first stack, which its idle task keeps. As large as KERNEL_STACK_SIZE. */
+/* CPU 0's first stack, which its idle task keeps. */
 	.globl boot_stack, boot_stack_top
 boot_stack:
-	.skip 16384
+	.skip KERNEL_STACK_SIZE
 boot_stack_top:
 
 /* Boot-time page tables: not cleared here, each when it is taken. */

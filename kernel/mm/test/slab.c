@@ -105,6 +105,35 @@ KTEST(kernel_stacks_have_guards)
 }
 
 #ifdef CONFIG_KASAN
+static u8 lonely[13], other[8];
+
+static __noinline bool poisoned_behind(size_t i)
+{
+	volatile u8 local[21];
+
+	local[0] = 0;
+	return kasan_is_poisoned((u8 *)local + i);
+}
+
+KTEST(kasan_sees_the_end_of_variables)
+{
+	EXPECT(!kasan_is_poisoned(lonely + 12) && kasan_is_poisoned(lonely + 13));
+	EXPECT(!kasan_is_poisoned(other + 7) && kasan_is_poisoned(other + 8));
+	EXPECT(!poisoned_behind(20) && poisoned_behind(21) && poisoned_behind(-1UL));
+}
+
+KTEST(kasan_stacks_begin_clean)
+{
+	u8 *s = kernel_stack_alloc();
+
+	EXPECT(s);
+	kasan_poison(s + 64, 64, KASAN_STACK_MID);
+	EXPECT(kasan_is_poisoned(s + 64));
+	kernel_stack_free(s);
+	EXPECT(kernel_stack_alloc() == s && !kasan_is_poisoned(s + 64));
+	kernel_stack_free(s);
+}
+
 KTEST(kasan_poisons_what_is_not_ours)
 {
 	u8 *p = kmalloc(37, GFP_KERNEL);

@@ -4,11 +4,10 @@
 #include <lib/types.h>
 #include <arch/entry.h>
 #include <arch_impl/context.h> /* struct arch_task, embedded in struct task as .arch */
+#include <arch_impl/stack.h> /* KERNEL_STACK_SIZE */
 
 struct task;
 struct mm;
-
-#define KERNEL_STACK_SIZE 16384
 
 /*
  * Switches the CPU from prev to next: kernel stack, FPU, thread pointer bases, the CPU's idea of

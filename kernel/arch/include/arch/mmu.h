@@ -62,5 +62,15 @@ void arch_kernel_unmap(uptr va, size_t size);
  * memory is still in use. The flush: process context. */
 void arch_kernel_clear(uptr va, size_t size);
 void arch_kernel_flush(uptr start, uptr end);
+#ifdef CONFIG_KASAN
+/* The shadow of the direct map's first 8 * size bytes becomes `shadow`, memory of the direct map. tables: zeroed
+ * pages, arch_shadow_tables(size) of them, that are given away. Once, at boot. */
+void arch_shadow_map_direct(const u8 *shadow, u64 size, struct pte *tables);
+u64 arch_shadow_tables(u64 shadow_bytes);
+/* The kernel image with variables and CPU 0's first stack, whose shadow exists from the start. */
+bool arch_in_image(uptr addr);
+/* Calls what the compiler has made to register the global variables of each object. */
+void arch_register_globals(void);
+#endif
 /* Kernel text read-only, data no-execute, .data.ro_after_init read-only, init sections gone. */
 void arch_kernel_seal(void);

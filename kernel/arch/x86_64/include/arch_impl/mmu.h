@@ -20,6 +20,12 @@
 /* Chosen at boot, see kaslr.c. */
 extern u64 kernel_slide;
 #ifdef CONFIG_KASAN
+/* The shadow of an address is at this plus an eighth of it (mk/kernel.mk tells the compiler). */
+#define KASAN_SHADOW_OFFSET  0xdffffc0000000000UL
+static inline uptr kasan_shadow_of(uptr addr)
+{
+	return (addr >> 3) + KASAN_SHADOW_OFFSET;
+}
 #define DIRECT_MAP_START     DIRECT_MAP_DEFAULT
 #define KERNEL_VMALLOC_START KERNEL_VMALLOC_DEFAULT
 #else

@@ -11,5 +11,8 @@ extern char __ro_after_init_start[], __ro_after_init_end[], __ro_zero_start[], _
 extern char __percpu_start[], __percpu_end[], __percpu_boot[];
 extern char __percpu_gate_start[], __percpu_gate_end[];
 extern char boot_stack[], boot_stack_top[], boot_pml4[];
+/* The address sanitizer's: of everything from the image's linked start to here. */
+extern char __image_shadow[], __image_shadow_end[];
+extern void (*__global_calls_start[])(void), (*__global_calls_end[])(void);
 /* vdso_image.S, whole pages. */
 extern const char vdso_image[], vdso_image_end[];
