@@ -3,8 +3,9 @@
 # nobody waits for (set-up, controls, reports) are named in cold too, and compiled for size: the
 # image has a limit, and what is small leaves the caches to what is hot.
 
-# The canary is a per-CPU variable; Clang 14 finds one by a fixed offset only.
-STACK_PROTECTOR := $(if $(findstring clang,$(CC)),-fno-stack-protector,-fstack-protector-strong \
+# The canary is a per-CPU variable. Clang 14 knows per-CPU ones at fixed offsets only, and a global one by name: its
+# assembly is given the segment and our name.
+STACK_PROTECTOR := -fstack-protector-strong $(if $(findstring clang,$(CC)),-mstack-protector-guard=global, \
 	-mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-symbol=stack_canary)
 KCFLAGS := -std=gnu11 -g -ffreestanding -nostdinc -fno-pic -fno-pie -fno-common \
 	-fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fno-omit-frame-pointer \
@@ -99,10 +100,16 @@ KFLAGS_STAMP := $(K)/.flags
 $(shell mkdir -p $(K); printf '%s' '$(CC) $(KOPT) $(KCFLAGS) $(KCOLD) $(KDEFS) $(KASAN_FLAGS) $(UBSAN_FLAGS) $(COVER_FLAGS) $(RACE_FLAGS)' >$(K)/.flags.new; \
 	cmp -s $(K)/.flags.new $(KFLAGS_STAMP) || cp $(K)/.flags.new $(KFLAGS_STAMP))
 
+# A global canary that is left over, however it is spelled, is an undefined symbol for the linker.
+ASSEMBLE := -Wa,--no-warn -c # it warns of debug information that is its own
+to_object = $(if $(findstring clang,$(CC)),-S -MT $@ -o $(@:.o=.s),-c -o $@)
+compile = $(CC) $(KOPT) $(KCFLAGS) $(KDEFS) $(sanflags) $(KINCLUDES) -MMD -MP $(to_object) $<$(if $(findstring clang,$(CC)), && \
+	sed -i 's/__stack_chk_guard(%rip)/%gs:stack_canary(%rip)/' $(@:.o=.s) && $(CC) $(ASSEMBLE) -o $@ $(@:.o=.s))
+
 $(K)/%.o: %.c $(UAPI)/.made $(KFLAGS_STAMP)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(KOPT) $(KCFLAGS) $(KDEFS) $(sanflags) $(KINCLUDES) -MMD -MP -c -o $@ $<
+	$(Q)$(compile)
 
 $(K)/%.o: %.S $(UAPI)/.made $(KFLAGS_STAMP)
 	$(call say,AS,$<)
