@@ -8,6 +8,7 @@
 #include <lib/format.h>
 #include <lib/xarray.h>
 #include <linux/fcntl.h>
+#include <vfs/blkdev.h>
 #include <vfs/chrdev.h>
 #include "internal.h"
 
@@ -155,6 +156,17 @@ bool block_device_read_only(const struct block_device *b)
 {
 	return b->disk->read_only || READ_ONCE(b->read_only) ||
 	       READ_ONCE(b->disk->whole->read_only);
+}
+
+void blkdev_dio_align(u64 rdev, u32 *mem, u32 *offset)
+{
+	struct block_device *b = block_device_by_dev(rdev);
+
+	if (!b)
+		return;
+	*mem = SECTOR_SIZE;
+	*offset = block_device_block_size(b);
+	block_device_put(b);
 }
 
 bool block_device_can_discard(const struct block_device *b)

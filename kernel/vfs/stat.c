@@ -3,6 +3,7 @@
 #include <lib/string.h>
 #include <linux/fcntl.h>
 #include <syscall/table.h>
+#include <vfs/blkdev.h>
 #include <vfs/file.h>
 
 #include "internal.h"
@@ -26,6 +27,7 @@ void stat_fill(const struct path *p, struct kstat *st)
 	st->attributes = 0;
 	st->attributes_mask = STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX;
 	st->has_btime = false;
+	st->dio_mem_align = st->dio_offset_align = 0;
 	spin_lock(&i->spin);
 	st->atime = i->atime;
 	st->mtime = i->mtime;
@@ -153,10 +155,12 @@ static struct statx_timestamp statx_time(const struct timespec64 *t)
 static int statx_write(const struct kstat *st, u32 mask, struct user_statx out)
 {
 	bool btime = st->has_btime && (mask & STATX_BTIME);
+	bool dio = st->dio_offset_align && (mask & STATX_DIOALIGN);
 	struct statx s;
 
 	memset(&s, 0, sizeof(s));
-	s.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (btime ? STATX_BTIME : 0);
+	s.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (btime ? STATX_BTIME : 0) |
+		     (dio ? STATX_DIOALIGN : 0);
 	s.stx_blksize = st->blksize;
 	s.stx_attributes = st->attributes;
 	s.stx_attributes_mask = st->attributes_mask;
@@ -177,6 +181,10 @@ static int statx_write(const struct kstat *st, u32 mask, struct user_statx out)
 	s.stx_dev_major = dev_major(st->dev);
 	s.stx_dev_minor = dev_minor(st->dev);
 	s.stx_mnt_id = st->mnt_id;
+	if (dio) {
+		s.stx_dio_mem_align = st->dio_mem_align;
+		s.stx_dio_offset_align = st->dio_offset_align;
+	}
 	return user_write(out, &s);
 }
 
@@ -190,5 +198,7 @@ long sys_statx(int dirfd, struct user_str path, u32 flags, u32 mask, struct user
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	err = stat_at(dirfd, path, flags, &k);
+	if (!err && S_ISBLK(k.mode) && mask & STATX_DIOALIGN)
+		blkdev_dio_align(k.rdev, &k.dio_mem_align, &k.dio_offset_align);
 	return err ? err : statx_write(&k, mask, stx);
 }

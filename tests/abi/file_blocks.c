@@ -12,6 +12,8 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
+#include <linux/stat.h>
 
 #define BLOCK  4096
 #define MAX    (64 * BLOCK)
@@ -433,6 +435,86 @@ TEST(fiemap_tells_the_runs)
 	CHECK_OK(get_map(fd, BLOCK + 5, 10, 0, 16));
 	CHECK_EQ(map.f.fm_mapped_extents, 1);
 	check_extent(0, BLOCK, BLOCK, FIEMAP_EXTENT_LAST);
+}
+
+/* Small ones lie in the inode; FIEMAP_FLAG_XATTR and CACHE are not told back. */
+TEST(fiemap_tells_the_attributes)
+{
+	static const char value[2000];
+	int fd = make(0);
+
+	CHECK_EQ(pwrite(fd, mem, BLOCK, 0), BLOCK);
+	CHECK_OK(get_map(fd, 0, ~0ull, FIEMAP_FLAG_XATTR, 16));
+	CHECK_EQ(map.f.fm_mapped_extents, 0);
+	CHECK_OK(fsetxattr(fd, "user.small", "1", 1, 0));
+	CHECK_OK(get_map(fd, 0, ~0ull, FIEMAP_FLAG_XATTR | FIEMAP_FLAG_CACHE, 16));
+	CHECK_EQ(map.f.fm_flags, 0);
+	CHECK_EQ(map.f.fm_mapped_extents, 1);
+	check_extent(0, 0, 96, FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_NOT_ALIGNED);
+	CHECK_EQ(map.e[0].fe_physical % BLOCK, 160);
+	CHECK_OK(get_map(fd, 95, 1, FIEMAP_FLAG_XATTR, 16));
+	CHECK_EQ(map.f.fm_mapped_extents, 1);
+	CHECK_OK(get_map(fd, 96, 1, FIEMAP_FLAG_XATTR, 16));
+	CHECK_EQ(map.f.fm_mapped_extents, 0);
+	CHECK_OK(fremovexattr(fd, "user.small"));
+	CHECK_OK(fsetxattr(fd, "user.large", value, sizeof(value), 0));
+	CHECK_OK(get_map(fd, 0, ~0ull, FIEMAP_FLAG_XATTR | FIEMAP_FLAG_SYNC, 0));
+	CHECK_EQ(map.f.fm_mapped_extents, 1);
+	CHECK_EQ(map.f.fm_flags, FIEMAP_FLAG_SYNC);
+	CHECK_OK(get_map(fd, 0, ~0ull, FIEMAP_FLAG_XATTR, 16));
+	check_extent(0, 0, BLOCK, FIEMAP_EXTENT_LAST);
+	CHECK_EQ(map.e[0].fe_physical % BLOCK, 0);
+}
+
+TEST(statx_tells_how_to_align)
+{
+	int fd = make(0);
+	struct stat st;
+	struct statx x;
+	char path[64];
+
+	CHECK_OK(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &x));
+	CHECK_EQ(x.stx_mask & STATX_DIOALIGN, STATX_DIOALIGN);
+	CHECK_EQ(x.stx_dio_mem_align, 512);
+	CHECK_EQ(x.stx_dio_offset_align, 512);
+	CHECK_OK(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x));
+	CHECK_EQ(x.stx_mask & STATX_DIOALIGN, 0);
+	CHECK_EQ(x.stx_dio_offset_align, 0);
+	CHECK_OK(syscall(SYS_statx, AT_FDCWD, ".", 0, STATX_DIOALIGN, &x));
+	CHECK_EQ(x.stx_mask & STATX_DIOALIGN, 0);
+	CHECK_OK(syscall(SYS_statx, AT_FDCWD, "/proc/self/stat", 0, STATX_DIOALIGN, &x));
+	CHECK_EQ(x.stx_mask & STATX_DIOALIGN, 0);
+	CHECK_OK(fstat(fd, &st));
+	snprintf(path, sizeof(path), "%s", getenv("TEST_DISK"));
+	CHECK_OK(syscall(SYS_statx, AT_FDCWD, path, 0, STATX_DIOALIGN, &x));
+	CHECK_EQ(x.stx_mask & STATX_DIOALIGN, STATX_DIOALIGN);
+	CHECK_EQ(x.stx_dio_mem_align, 512);
+	CHECK_EQ(x.stx_dio_offset_align, 512);
+}
+
+/* What takes another file's place has its blocks then; otherwise they wait for the writer. */
+TEST(replacing_a_file_writes_the_data)
+{
+	int fd = make(O_TRUNC), other;
+
+	fill(mem, MAX, 1);
+	CHECK_EQ(pwrite(fd, mem, 2 * BLOCK, 0), 2 * BLOCK);
+	CHECK_OK(rename("f", "no-such-name"));
+	CHECK_OK(get_map(fd, 0, ~0ull, 0, 16));
+	CHECK(map.e[0].fe_flags & FIEMAP_EXTENT_DELALLOC);
+	CHECK_OK(close(CHECK_OK(open("old", O_RDWR | O_CREAT, 0644))));
+	CHECK_OK(rename("no-such-name", "old"));
+	CHECK_OK(get_map(fd, 0, ~0ull, 0, 16));
+	CHECK(!(map.e[0].fe_flags & FIEMAP_EXTENT_DELALLOC));
+	CHECK(map.e[0].fe_physical);
+
+	other = CHECK_OK(open("old", O_RDWR | O_TRUNC));
+	CHECK_EQ(pwrite(other, mem, 2 * BLOCK, 0), 2 * BLOCK);
+	CHECK_OK(get_map(fd, 0, ~0ull, 0, 16));
+	CHECK(map.e[0].fe_flags & FIEMAP_EXTENT_DELALLOC);
+	CHECK_OK(close(other));
+	CHECK_OK(get_map(fd, 0, ~0ull, 0, 16));
+	CHECK(!(map.e[0].fe_flags & FIEMAP_EXTENT_DELALLOC));
 }
 
 TEST(fiemap_errors)

@@ -10,7 +10,7 @@
  * nobody writes one: a 'Z' in a file is the former content of a block.
  *
  * Operations by number: mail (write, fsync, rename, fsync of the directory), a record appended to a
- * log (fdatasync), a file replaced by a rename, a block of a large file overwritten in place, and
+ * log (fdatasync), a file replaced by a rename (and one without fsync), a block of a large file overwritten in place, and
  * noise without any promise: files made, grown, cut, holes punched, directories made and removed.
  */
 #include <errno.h>
@@ -119,17 +119,32 @@ static void record(unsigned int n, unsigned int count)
 		die("log");
 }
 
-static void replace(unsigned int n)
+static void write_new(unsigned int n, const char *path, int sync)
 {
-	int fd = make("state.new", O_TRUNC), len;
+	int fd = make(path, O_TRUNC), len;
 
 	fill(n, 3000);
 	len = snprintf(buf, 32, "%u ", n);
 	buf[len] = 'x';
 	write_all(fd, 3000, 0);
-	if (fsync(fd) || close(fd) || rename("state.new", "state"))
+	if ((sync && fsync(fd)) || close(fd))
+		die("%s", path);
+}
+
+static void replace(unsigned int n)
+{
+	write_new(n, "state.new", 1);
+	if (rename("state.new", "state"))
 		die("state");
 	sync_dir(".");
+}
+
+/* Without any fsync: no promise that it is the new one, but it is one of them (auto_da_alloc). */
+static void swap(unsigned int n)
+{
+	write_new(n, "swap.new", 0);
+	if (rename("swap.new", "swap"))
+		die("swap");
 }
 
 static void slot(unsigned int n)
@@ -201,6 +216,7 @@ static void run(const char *device, off_t at, unsigned int first, unsigned int l
 			slot(n);
 		}
 		noise(2 * n + 1);
+		swap(n);
 		promise(device, at, n);
 	}
 }
@@ -310,6 +326,8 @@ static void check(unsigned int acked)
 		else if (n % 4 == 3 && n <= acked)
 			slots[n / 4 % SLOTS] = n;
 	}
+	if (acked)
+		check_numbered("swap torn", load("swap", 0, LIMIT, have), 3000, 0);
 	if (state)
 		check_numbered("state lost", load("state", 0, LIMIT, have), 3000, state);
 	for (unsigned int i = 0; i < SLOTS; i++)
@@ -334,6 +352,7 @@ int main(int argc, char **argv)
 	mkdir("tmp", 0755);
 	mkdir("new", 0755);
 	mkdir("noise", 0755);
+	swap(0);
 	sync();
 	run(argv[3], atoll(argv[4]), (unsigned int)atoi(argv[5]), (unsigned int)atoi(argv[6]));
 	return 0;

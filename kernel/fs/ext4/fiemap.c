@@ -1,5 +1,5 @@
 /*
- * FS_IOC_FIEMAP: which runs of blocks a file has. Data in the cache that has no blocks yet is told as
+ * FS_IOC_FIEMAP: which runs of blocks a file has, or where its attributes lie. Data in the cache that has no blocks yet is told as
  * such. Runs are as they are in the file's map, from the first block asked for to the last. The inode
  * lock is held shared, so blocks stay while they are told.
  */
@@ -87,10 +87,33 @@ static int report_range(struct inode *i, struct report *r, u64 start, u64 end)
 	return err || full(r) ? err : report_last(r, FIEMAP_EXTENT_LAST);
 }
 
+/* One run: the rest of the inode, else the attribute block. As on Linux, the place of the former is that of the
+ * inode table's block and not of the inode in it. */
+static int report_xattrs(struct inode *i, struct report *r, u64 start)
+{
+	const struct ext4_geometry *g = &ext4_fs(i->sb)->g;
+	const struct ext4_ino *ei = ext4_i(i);
+	u32 fixed = EXT4_GOOD_OLD_INODE_SIZE + ei->extra_isize;
+	struct fiemap_extent e = {.fe_physical = ei->acl_block << g->block_bits, .fe_length = g->block_size};
+
+	if (ei->has_xattrs) {
+		e.fe_physical = (ext4_inode_block(i) << g->block_bits) + fixed;
+		e.fe_length = g->inode_size - fixed;
+		e.fe_flags = FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_NOT_ALIGNED;
+	} else if (!ei->acl_block) {
+		return 0;
+	}
+	if (start >= e.fe_length)
+		return 0;
+	r->last = e;
+	r->has_last = true;
+	return report_last(r, FIEMAP_EXTENT_LAST);
+}
+
 static int check(const struct inode *i, struct fiemap *f)
 {
 	u64 max = i->sb->max_bytes;
-	u32 unknown = f->fm_flags & ~(u32)FIEMAP_FLAG_SYNC;
+	u32 unknown = f->fm_flags & ~(u32)(FIEMAP_FLAG_SYNC | FIEMAP_FLAG_XATTR | FIEMAP_FLAG_CACHE);
 
 	if (f->fm_extent_count > MAX_EXTENTS || !f->fm_length)
 		return -EINVAL;
@@ -117,9 +140,12 @@ long ext4_fiemap(struct inode *i, u64 arg)
 	r.max = f.fm_extent_count;
 	if (!err) {
 		rwsem_read_lock(&i->lock);
-		err = report_range(i, &r, f.fm_start, f.fm_start + f.fm_length);
+		err = f.fm_flags & FIEMAP_FLAG_XATTR ? report_xattrs(i, &r, f.fm_start)
+						     : report_range(i, &r, f.fm_start, f.fm_start + f.fm_length);
 		rwsem_read_unlock(&i->lock);
 	}
+	if (err != -EBADR)
+		f.fm_flags &= FIEMAP_FLAG_SYNC;
 	f.fm_mapped_extents = r.nr;
 	if ((!err || err == -EBADR) && user_write(user, &f))
 		return -EFAULT;

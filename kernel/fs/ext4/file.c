@@ -588,6 +588,23 @@ int ext4_fsync(struct file *f, bool data_only)
 	return err ? err : e;
 }
 
+/* Errors are kept with the file. */
+void ext4_write_promised(struct inode *i)
+{
+	if (ext4_fs(i->sb)->o.auto_da_alloc && READ_ONCE(ext4_i(i)->nr_delayed))
+		(void)!mapping_write(&i->mapping, 0, U64_MAX);
+}
+
+static void release_file(struct file *f)
+{
+	struct ext4_ino *ei = ext4_i(f->inode);
+
+	if (likely(!READ_ONCE(ei->replaced)))
+		return;
+	WRITE_ONCE(ei->replaced, false);
+	ext4_write_promised(f->inode);
+}
+
 static loff_t seek_data(struct inode *i, u64 pos, bool want_data);
 
 loff_t ext4_llseek(struct file *f, loff_t off, int whence)
@@ -661,6 +678,7 @@ static int open_file(struct inode *i, struct file *f)
 const struct file_ops ext4_file_fops = {
 	.name = "ext4",
 	.open = open_file,
+	.release = release_file,
 	.read = ext4_read,
 	.write = ext4_write,
 	.llseek = ext4_llseek,

@@ -92,6 +92,13 @@ static int raw_read(struct ext4_fs *fs, u64 ino, struct ext4_buf **b, struct ext
 	return err;
 }
 
+u64 ext4_inode_block(const struct inode *i)
+{
+	u32 offset;
+
+	return raw_block(ext4_fs(i->sb), i->ino, &offset);
+}
+
 int ext4_inode_raw(struct inode *i, struct ext4_buf **b, struct ext4_inode **raw)
 {
 	return raw_read(ext4_fs(i->sb), i->ino, b, raw);
@@ -549,9 +556,12 @@ int ext4_getattr(const struct path *p, struct kstat *st)
 	st->blksize = ext4_fs(i->sb)->g.block_size;
 	st->has_btime = i->btime.tv_sec;
 	/* Blocks that are promised count, as on Linux. */
-	if (S_ISREG(i->mode))
+	if (S_ISREG(i->mode)) {
+		st->dio_mem_align = SECTOR_SIZE;
+		st->dio_offset_align = block_device_block_size(ext4_fs(i->sb)->bdev);
 		st->blocks += READ_ONCE(ext4_i(i)->nr_delayed)
 			      << (ext4_fs(i->sb)->g.block_bits - SECTOR_SHIFT);
+	}
 	st->attributes |= (f & EXT4_APPEND_FL ? STATX_ATTR_APPEND : 0) |
 			  (f & EXT4_IMMUTABLE_FL ? STATX_ATTR_IMMUTABLE : 0) |
 			  (f & EXT4_NODUMP_FL ? STATX_ATTR_NODUMP : 0);
@@ -583,6 +593,8 @@ int ext4_setattr(struct dentry *d, struct iattr *attr)
 	bool resize = attr->valid & ATTR_SIZE && attr->size != i->size;
 	int err = 0;
 
+	if (attr->valid & ATTR_SIZE && !attr->size)
+		ext4_i(i)->replaced = true;
 	if (resize && S_ISREG(i->mode)) {
 		attr->valid |= ATTR_MTIME | ATTR_CTIME;
 		err = ext4_set_size(i, attr->size);

@@ -141,7 +141,7 @@ int ext4_sync_all(struct ext4_fs *fs) __must_check;
 
 struct ext4_options {
 	u32 commit_s;
-	bool barrier, errors_ro, errors_given, noload, acl;
+	bool barrier, errors_ro, errors_given, noload, acl, auto_da_alloc;
 };
 
 struct ext4_group {
@@ -254,6 +254,7 @@ struct ext4_ino {
 	bool new;                       /* its place on the disk holds something old */
 	bool orphan;                    /* orphan_lock: on the list, in memory and on the disk */
 	u16 extra_isize;                /* const */
+	bool replaced;                  /* cut to nothing: what is written next goes out at close; racy */
 	bool bad_index;                 /* directory: the index is not believed; racy */
 	char *link;                     /* symlink's text; set once, RCU */
 	struct rcu_head rcu;
@@ -292,6 +293,7 @@ int ext4_inode_store(struct ext4_handle *h, struct inode *i) __must_check;
 #define CREDITS_INODE 1u
 /* The buffer and the raw inode in it. */
 int ext4_inode_raw(struct inode *i, struct ext4_buf **b, struct ext4_inode **raw) __must_check;
+u64 ext4_inode_block(const struct inode *i); /* that buffer's number */
 void ext4_evict(struct inode *i);
 int ext4_getattr(const struct path *p, struct kstat *st);
 int ext4_setattr(struct dentry *d, struct iattr *attr);
@@ -301,6 +303,8 @@ extern const struct inode_ops ext4_file_iops, ext4_link_iops, ext4_dir_iops;
 extern const struct file_ops ext4_file_fops, ext4_dir_fops;
 extern const struct mapping_ops ext4_data_ops;
 int ext4_fsync(struct file *f, bool data_only);
+/* auto_da_alloc: data without blocks gets them and is written, before the file takes another's place. No handle. */
+void ext4_write_promised(struct inode *i);
 long ext4_ioctl(struct file *f, unsigned int cmd, u64 arg);
 long ext4_fallocate(struct file *f, int mode, loff_t off, loff_t len);
 /* Unwritten blocks wherever bytes [start, end) have none. mapping.write_lock. */

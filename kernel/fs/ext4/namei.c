@@ -501,6 +501,8 @@ static int rename(struct inode *old_dir, struct dentry *old, struct inode *new_d
 		else if (!new->inode && old_dir != new_dir)
 			err = dir_has_room(new_dir, old->inode->mode);
 	}
+	if (!err && new->inode && !(flags & RENAME_EXCHANGE))
+		ext4_write_promised(old->inode);
 	if (!err)
 		err = ext4_start(ext4_fs(old_dir->sb), &h, CREDITS_RENAME);
 	if (err)

@@ -21,11 +21,14 @@ static const struct flag_option flags[] = {
 	{"norecovery", offsetof(struct ext4_options, noload), true},
 	{"acl", offsetof(struct ext4_options, acl), true},
 	{"noacl", offsetof(struct ext4_options, acl), false},
+	{"barrier", offsetof(struct ext4_options, barrier), true},
+	{"auto_da_alloc", offsetof(struct ext4_options, auto_da_alloc), true},
+	{"noauto_da_alloc", offsetof(struct ext4_options, auto_da_alloc), false},
 };
 
 /* What is done anyway, or only advice. Options that promise what is not done are refused. */
 static const char *const accepted[] = {
-	"user_xattr", "delalloc", "nodelalloc", "noauto_da_alloc", "nojournal_checksum", "init_itable", "noinit_itable", "inode_readahead_blks", "stripe",
+	"user_xattr", "delalloc", "nodelalloc", "nojournal_checksum", "init_itable", "noinit_itable", "inode_readahead_blks", "stripe",
 	"min_batch_time", "max_batch_time", "mblk_io_submit", "nomblk_io_submit", "bsddf", "nogrpid",
 	"block_validity", "noblock_validity", "dioread_lock", "dioread_nolock", "nodiscard",
 	"nombcache", "no_mbcache", "prefetch_block_bitmaps",
@@ -58,10 +61,6 @@ static int parse_one(void *ctx, const char *key, const char *value)
 		return parse_commit(o, value);
 	if (strcmp(key, "errors") == 0)
 		return parse_errors(o, value);
-	if (strcmp(key, "barrier") == 0) {
-		o->barrier = !value || strcmp(value, "0") != 0;
-		return 0;
-	}
 	/* Ordered is what is done; it keeps what writeback promises. */
 	if (strcmp(key, "data") == 0)
 		return value && (strcmp(value, "ordered") == 0 || strcmp(value, "writeback") == 0)
@@ -69,7 +68,9 @@ static int parse_one(void *ctx, const char *key, const char *value)
 			       : -EINVAL;
 	for (u32 i = 0; i < ARRAY_SIZE(flags); i++)
 		if (strcmp(key, flags[i].name) == 0) {
-			*((bool *)((u8 *)o + flags[i].offset)) = flags[i].value;
+			bool zero = value && strcmp(value, "0") == 0; /* barrier=0 */
+
+			*((bool *)((u8 *)o + flags[i].offset)) = flags[i].value ^ zero;
 			return 0;
 		}
 	for (u32 i = 0; i < ARRAY_SIZE(accepted); i++)
@@ -109,6 +110,8 @@ void ext4_show_options(struct super_block *sb, char *buf, size_t size)
 	}
 	if (!fs->o.barrier)
 		append(buf, size, ",nobarrier");
+	if (!fs->o.auto_da_alloc)
+		append(buf, size, ",noauto_da_alloc");
 	if (fs->o.noload)
 		append(buf, size, ",norecovery");
 }

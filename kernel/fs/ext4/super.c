@@ -559,7 +559,7 @@ static int mount_again(struct super_block *sb, u32 flags, struct super_block **o
 static int mount_type(const struct fs_type *t, const char *source, u32 flags, const char *text,
 		      struct super_block **out)
 {
-	struct ext4_options o = {.commit_s = 5, .barrier = true, .acl = true};
+	struct ext4_options o = {.commit_s = 5, .barrier = true, .acl = true, .auto_da_alloc = true};
 	struct block_device *bdev;
 	struct super_block *sb;
 	bool dying;

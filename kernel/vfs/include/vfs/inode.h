@@ -31,6 +31,7 @@ struct kstat {
 	u64 attributes, attributes_mask;
 	struct timespec64 atime, mtime, ctime, btime;
 	bool has_btime;
+	u32 dio_mem_align, dio_offset_align; /* 0: no O_DIRECT */
 	u64 mnt_id;
 };
 
