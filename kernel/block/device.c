@@ -169,6 +169,11 @@ void blkdev_dio_align(u64 rdev, u32 *mem, u32 *offset)
 	block_device_put(b);
 }
 
+u32 block_device_granularity(const struct block_device *b)
+{
+	return b->disk->limits.discard_granularity;
+}
+
 bool block_device_can_discard(const struct block_device *b)
 {
 	return b->disk->limits.max_discard_sectors != 0;

@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -529,6 +530,98 @@ TEST(fiemap_errors)
 	CHECK_ERR(ioctl(fd, FS_IOC_FIEMAP, (void *)8), EFAULT);
 	CHECK_OK(pipe(pipes));
 	CHECK_ERR(get_map(pipes[0], 0, 1, 0, 1), EOPNOTSUPP);
+}
+
+/* ---- Free blocks ---- */
+
+static u64 trim(int fd, u64 start, u64 len, u64 least)
+{
+	struct fstrim_range r = {start, len, least};
+
+	CHECK_OK(ioctl(fd, FITRIM, &r));
+	return r.len;
+}
+
+static u64 discarded(const char *disk)
+{
+	char line[512], name[32];
+	unsigned long sectors;
+	u64 found = ~0ull;
+	FILE *f = fopen("/proc/diskstats", "r");
+
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f)) {
+		CHECK_EQ(sscanf(line, "%*u %*u %31s %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %lu",
+				name, &sectors), 2);
+		if (!strcmp(name, disk))
+			found = sectors;
+	}
+	fclose(f);
+	return found * 512;
+}
+
+TEST(trim_tells_what_it_has_discarded)
+{
+	int fd = make(0), dir = CHECK_OK(open(".", O_RDONLY)), file;
+	u64 before = discarded("vdd"), n, free;
+	struct statfs fs;
+
+	CHECK_OK(fallocate(fd, 0, 0, 8 << 20));
+	CHECK_OK(fsync(fd));
+	CHECK_OK(fstatfs(fd, &fs));
+	free = fs.f_bfree * fs.f_bsize;
+	n = trim(dir, 0, ~0ull, 0);
+	CHECK(n <= free && n >= free / 100 * 95);
+	CHECK_EQ(discarded("vdd") - before, n);
+	CHECK_EQ(trim(dir, 0, ~0ull, 0), 0); /* nothing was freed since */
+	CHECK_OK(ftruncate(fd, 0));
+	CHECK_OK(syncfs(fd));
+	n = trim(fd, 0, ~0ull, 4096);
+	CHECK(n >= 8 << 20 && n <= free);
+	CHECK_EQ(trim(dir, 0, ~0ull, 1 << 20), 0);
+	file = CHECK_OK(open("other", O_RDWR | O_CREAT, 0644));
+	CHECK_EQ(pwrite(file, mem, BLOCK, 0), BLOCK);
+	CHECK_OK(fsync(file));
+	CHECK(trim(dir, 0, 1 << 20, 0) <= 1 << 20);
+}
+
+TEST(trim_errors)
+{
+	int fd = make(0);
+	struct fstrim_range r = {0, ~0ull, ~0ull};
+	pid_t child;
+
+	CHECK_ERR(ioctl(fd, FITRIM, &r), EINVAL);
+	r = (struct fstrim_range){1ull << 50, ~0ull, 0};
+	CHECK_ERR(ioctl(fd, FITRIM, &r), EINVAL);
+	r = (struct fstrim_range){0, 100, 0};
+	CHECK_ERR(ioctl(fd, FITRIM, &r), EINVAL);
+	CHECK_ERR(ioctl(fd, FITRIM, (void *)8), EFAULT);
+	child = test_fork();
+	if (!child) {
+		CHECK_OK(setuid(1000));
+		CHECK_ERR(ioctl(fd, FITRIM, &r), EPERM);
+		_exit(0);
+	}
+	test_join(child);
+}
+
+/* With the option, what a commit frees is discarded at once. */
+TEST(mount_option_discard)
+{
+	int fd = make(0);
+	u64 before;
+
+	CHECK_OK(mount("", "/tmp", NULL, MS_REMOUNT, "discard"));
+	CHECK_OK(fallocate(fd, 0, 0, 4 << 20));
+	CHECK_OK(fsync(fd));
+	before = discarded("vdd");
+	CHECK_OK(ftruncate(fd, 0));
+	CHECK_OK(fsync(fd));
+	for (int i = 0; i < 500 && discarded("vdd") - before < 4 << 20; i++)
+		usleep(10000);
+	CHECK(discarded("vdd") - before >= 4 << 20);
+	CHECK_OK(mount("", "/tmp", NULL, MS_REMOUNT, "nodiscard"));
 }
 
 /* ---- Advice ---- */

@@ -72,12 +72,15 @@ static void apply(int out, const struct entry *e, uint64_t data)
 	size_t len = e->nr_sectors * unit;
 	char *buf;
 
-	if (!len || e->flags & DISCARD)
+	if (!len)
 		return;
 	buf = malloc(len);
 	if (!buf)
 		err(1, "memory");
-	read_at(buf, len, data);
+	if (e->flags & DISCARD) /* worse than zeroes: a Z must not be seen (spool.c) */
+		memset(buf, 'Z', len);
+	else
+		read_at(buf, len, data);
 	if (pwrite(out, buf, len, (off_t)(e->sector * unit)) != (ssize_t)len)
 		err(1, "image");
 	free(buf);

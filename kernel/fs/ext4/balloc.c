@@ -230,6 +230,16 @@ static bool find_run(const u64 *map, u32 from, u32 end, u32 want, struct run *be
 	return false;
 }
 
+/* Group lock. */
+static void run_taken(struct ext4_fs *fs, u32 group, u32 at, u32 nr)
+{
+	struct ext4_group *gr = &fs->groups[group];
+
+	set_range(gr->map, at, nr);
+	WRITE_ONCE(gr->free, gr->free - nr);
+	atomic64_add(&fs->free_blocks, -(s64)nr);
+}
+
 /* Group lock. Takes up to want blocks if there are at least `least` in a row. */
 static bool take_in_group(struct ext4_fs *fs, u32 group, u32 goal, u32 want, u32 least, struct run *r)
 {
@@ -245,10 +255,8 @@ static bool take_in_group(struct ext4_fs *fs, u32 group, u32 goal, u32 want, u32
 		order_set(fs, group, r->len);
 	if (!r->len || r->len < least)
 		return false;
-	set_range(gr->map, r->at, r->len);
-	WRITE_ONCE(gr->free, gr->free - r->len);
+	run_taken(fs, group, r->at, r->len);
 	WRITE_ONCE(gr->goal, r->at + r->len);
-	atomic64_add(&fs->free_blocks, -(s64)r->len);
 	return true;
 }
 
@@ -332,8 +340,54 @@ static void release_in_group(struct ext4_fs *fs, u32 group, u32 at, u32 nr)
 
 void ext4_blocks_release(struct ext4_fs *fs, u64 start, u32 nr)
 {
-	for_each_part(fs, start, nr, group, at, n)
+	for_each_part(fs, start, nr, group, at, n) {
+		WRITE_ONCE(fs->groups[group].trimmed, 0);
 		release_in_group(fs, group, at, n);
+	}
+}
+
+void ext4_run_release(struct ext4_fs *fs, u32 group, u32 at, u32 nr)
+{
+	release_in_group(fs, group, at, nr);
+}
+
+/* The first free run of [*at, end) that is long enough. */
+static bool run_find(const u64 *map, u32 least, u32 end, u32 *at, u32 *nr)
+{
+	for (u32 from = *at; from < end; from = *at + *nr) {
+		*at = (u32)bitmap_next_clear(map, end, from);
+		*nr = (u32)bitmap_next_set(map, end, *at) - *at;
+		if (*nr >= least)
+			return true;
+	}
+	return false;
+}
+
+int ext4_run_take(struct ext4_fs *fs, u32 group, u32 least, u32 end, u32 *at, u32 *nr)
+{
+	struct ext4_group *gr = &fs->groups[group];
+	int err;
+
+	mutex_lock(&gr->lock);
+	err = group_load(fs, group);
+	if (!err && !run_find(gr->map, least, end, at, nr))
+		err = -ENOSPC;
+	if (!err)
+		run_taken(fs, group, *at, *nr);
+	mutex_unlock(&gr->lock);
+	return err;
+}
+
+bool ext4_trim_wanted(struct ext4_fs *fs, u32 group, u32 least, bool whole)
+{
+	struct ext4_group *gr = &fs->groups[group];
+	u32 trimmed = READ_ONCE(gr->trimmed);
+
+	if (trimmed && least >= trimmed)
+		return false;
+	if (whole) /* before it is done: what is freed meanwhile takes the mark away */
+		WRITE_ONCE(gr->trimmed, least);
+	return READ_ONCE(gr->free) >= least;
 }
 
 /* ---- On the disk ---- */

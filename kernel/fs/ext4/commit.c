@@ -297,6 +297,8 @@ static void finish(struct ext4_journal *j, struct ext4_tx *tx, int err)
 		ext4_fail(j->fs, err, "a commit failed");
 	settle_entries(j, tx);
 	drop_revoked(j, tx);
+	if (!err)
+		ext4_discard_freed(j->fs, &tx->freed);
 	release_freed(j, tx, !err);
 	kvfree(tx->revokes);
 	tx->revokes = NULL;

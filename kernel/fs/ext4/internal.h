@@ -8,7 +8,7 @@
  *	map.c extent.c extent_tree.c indirect.c                which block holds which part of a file
  *	inode.c truncate.c file.c direct.c fallocate.c fiemap.c  inodes and their data
  *	dir.c htree.c readdir.c namei.c                        names
- *	xattr.c acl.c ioctl.c super.c options.c
+ *	xattr.c acl.c ioctl.c trim.c super.c options.c
  *
  * Locks, outermost first: the VFS's inode locks → mapping.write_lock → page locks → (a handle is
  * started) → inode map_lock → group lock → orphan lock → buffer lock → spinlocks of journal and
@@ -141,7 +141,7 @@ int ext4_sync_all(struct ext4_fs *fs) __must_check;
 
 struct ext4_options {
 	u32 commit_s;
-	bool barrier, errors_ro, errors_given, noload, acl, auto_da_alloc;
+	bool barrier, errors_ro, errors_given, noload, acl, auto_da_alloc, discard;
 };
 
 struct ext4_group {
@@ -152,9 +152,17 @@ struct ext4_group {
 	u8 order;                       /* orders_lock: where it is listed */
 	bool bad;                       /* lock: its bitmaps cannot be trusted */
 	u32 goal;                       /* behind the last allocation; racy hint */
+	u32 trimmed;                    /* runs of this length were, nothing was freed since; 0: no; torn-free */
 };
 
 #define EXT4_ORDERS 17
+
+/* Blocks that become free with their transaction. */
+struct ext4_freed {
+	struct list_head node;
+	u64 block;
+	u32 nr;
+};
 
 struct ext4_fs {
 	struct super_block *sb;
@@ -340,6 +348,15 @@ void ext4_balloc_destroy(struct ext4_fs *fs);
  */
 int ext4_blocks_take(struct ext4_fs *fs, u64 goal, u32 *nr, u64 *out) __must_check;
 void ext4_blocks_release(struct ext4_fs *fs, u64 start, u32 nr);
+/* For trim.c, offsets in a group: takes its first free run of [*at, end) with at least so many blocks. 0, -ENOSPC:
+ * there is none; other errors. Only trimmed blocks go back by ext4_run_release. */
+int ext4_run_take(struct ext4_fs *fs, u32 group, u32 least, u32 end, u32 *at, u32 *nr) __must_check;
+void ext4_run_release(struct ext4_fs *fs, u32 group, u32 at, u32 nr);
+/* Is there something to trim since the last time? whole: all of the group will be. */
+bool ext4_trim_wanted(struct ext4_fs *fs, u32 group, u32 least, bool whole);
+/* trim.c: the ioctl; with the mount option, the blocks of struct ext4_freed. May sleep. */
+long ext4_fitrim(struct inode *i, u64 arg);
+void ext4_discard_freed(struct ext4_fs *fs, const struct list_head *freed);
 int ext4_blocks_use(struct ext4_handle *h, u64 start, u32 nr) __must_check;
 #define CREDITS_BLOCKS 3u /* bitmap and descriptor of a run */
 /* Frees; with metadata: revoked. The blocks come back when the transaction is committed. */

@@ -1,4 +1,4 @@
-/* ioctl(2) of files and directories: inode flags (chattr, lsattr), the generation number, the map of blocks. */
+/* ioctl(2) of files and directories: inode flags (chattr, lsattr), the generation number, the map of blocks, FITRIM. */
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <mm/user.h>
@@ -70,6 +70,8 @@ long ext4_ioctl(struct file *f, unsigned int cmd, u64 arg)
 		return get_int(arg, ei->generation);
 	case FS_IOC_FIEMAP:
 		return ext4_fiemap(f->inode, arg);
+	case FITRIM:
+		return ext4_fitrim(f->inode, arg);
 	default:
 		return -ENOTTY;
 	}

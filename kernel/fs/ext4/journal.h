@@ -34,12 +34,6 @@ struct ext4_jentry { /* a block in a transaction; journal lock */
 	bool copied;            /* the committer has what it needs */
 };
 
-struct ext4_freed {
-	struct list_head node;
-	u64 block;
-	u32 nr;
-};
-
 struct ext4_tx {
 	u32 tid;
 	enum ext4_tx_state state;    /* journal lock */

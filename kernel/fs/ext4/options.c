@@ -21,6 +21,8 @@ static const struct flag_option flags[] = {
 	{"norecovery", offsetof(struct ext4_options, noload), true},
 	{"acl", offsetof(struct ext4_options, acl), true},
 	{"noacl", offsetof(struct ext4_options, acl), false},
+	{"discard", offsetof(struct ext4_options, discard), true},
+	{"nodiscard", offsetof(struct ext4_options, discard), false},
 	{"barrier", offsetof(struct ext4_options, barrier), true},
 	{"auto_da_alloc", offsetof(struct ext4_options, auto_da_alloc), true},
 	{"noauto_da_alloc", offsetof(struct ext4_options, auto_da_alloc), false},
@@ -30,7 +32,7 @@ static const struct flag_option flags[] = {
 static const char *const accepted[] = {
 	"user_xattr", "delalloc", "nodelalloc", "nojournal_checksum", "init_itable", "noinit_itable", "inode_readahead_blks", "stripe",
 	"min_batch_time", "max_batch_time", "mblk_io_submit", "nomblk_io_submit", "bsddf", "nogrpid",
-	"block_validity", "noblock_validity", "dioread_lock", "dioread_nolock", "nodiscard",
+	"block_validity", "noblock_validity", "dioread_lock", "dioread_nolock",
 	"nombcache", "no_mbcache", "prefetch_block_bitmaps",
 };
 
@@ -110,6 +112,8 @@ void ext4_show_options(struct super_block *sb, char *buf, size_t size)
 	}
 	if (!fs->o.barrier)
 		append(buf, size, ",nobarrier");
+	if (fs->o.discard)
+		append(buf, size, ",discard");
 	if (!fs->o.auto_da_alloc)
 		append(buf, size, ",noauto_da_alloc");
 	if (fs->o.noload)

@@ -488,6 +488,8 @@ static int fs_start(struct super_block *sb, u32 flags)
 		fs->inode_buckets = NULL;
 		return err;
 	}
+	if (fs->o.discard && !block_device_can_discard(fs->bdev))
+		pr_warn("ext4 (%s): the device cannot discard\n", fs->bdev->name);
 	sb->dev = fs->bdev->dev;
 	sb->magic = EXT4_SUPER_MAGIC;
 	sb->max_bytes = (fs->g.extents ? (u64)U32_MAX : ext4_indirect_max(&fs->g)) << fs->g.block_bits;

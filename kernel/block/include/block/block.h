@@ -136,4 +136,5 @@ u32 block_device_physical_size(const struct block_device *b);
 bool block_device_read_only(const struct block_device *b);
 /* The device can discard; it has a cache that flushes matter for. */
 bool block_device_can_discard(const struct block_device *b);
+u32 block_device_granularity(const struct block_device *b); /* of discards; bytes */
 bool block_device_has_cache(const struct block_device *b);
