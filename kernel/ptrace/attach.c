@@ -215,10 +215,13 @@ long ptrace_detach(struct task *t, u64 sig)
 	return 0;
 }
 
-void ptrace_exit_tracer_locked(struct task **dead)
+#define LET_GO_BATCH 16
+
+bool ptrace_let_some_go_locked(struct task **dead)
 {
 	struct task *me = current, *t, *tmp;
 	siginfo_t info;
+	u32 done = 0;
 
 	ASSERT_HELD(&tasklist_lock);
 	list_for_each_safe(t, tmp, &me->ptrace.tracees, ptrace.node) {
@@ -227,7 +230,10 @@ void ptrace_exit_tracer_locked(struct task **dead)
 			(void)signal_send_task(t, SIGKILL, &info);
 		}
 		detach_locked(t, dead);
+		if (++done == LET_GO_BATCH)
+			return true;
 	}
+	return false;
 }
 
 /* --- children, execve, exit --- */

@@ -340,15 +340,19 @@ static void exit_notify_locked(struct task *me, struct task **dead)
 	process_check_end(p, dead);
 }
 
-/* Those whom the thread traces are let go, or killed, before anything else. */
-static void exit_tracer(void)
+/* Those whom the thread traces are let go, or killed, before anything else, a few at a time. */
+static void exit_let_tracees_go(void)
 {
-	struct task *dead = NULL;
+	bool more = true;
 
-	spin_lock_irq(&tasklist_lock);
-	ptrace_exit_tracer_locked(&dead);
-	spin_unlock_irq(&tasklist_lock);
-	tasks_release(dead);
+	while (more) {
+		struct task *dead = NULL;
+
+		spin_lock_irq(&tasklist_lock);
+		more = ptrace_let_some_go_locked(&dead);
+		spin_unlock_irq(&tasklist_lock);
+		tasks_release(dead);
+	}
 }
 
 /*
@@ -374,12 +378,12 @@ static void exit_notify(struct task *me)
 	struct task *dead = NULL;
 
 	if (unlikely(!list_empty(&me->ptrace.tracees)))
-		exit_tracer();
+		exit_let_tracees_go();
 	if (!atomic_read(&me->process->nr_live))
 		exit_hand_over_children(me->process);
 	spin_lock_irq(&tasklist_lock);
-	if (unlikely(!list_empty(&me->ptrace.tracees))) /* born since */
-		ptrace_exit_tracer_locked(&dead);
+	while (unlikely(!list_empty(&me->ptrace.tracees))) /* only those born since */
+		(void)ptrace_let_some_go_locked(&dead);
 	exit_notify_locked(me, &dead);
 	spin_unlock_irq(&tasklist_lock);
 	tasks_release(dead);

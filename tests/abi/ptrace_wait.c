@@ -167,6 +167,27 @@ TEST(a_tracer_that_ends_may_kill)
 	CHECK_KILLED(pid, SIGKILL);
 }
 
+TEST(a_tracer_of_many_ends)
+{
+	enum { N = 70 };
+	pid_t pid[N], tracer;
+
+	for (int i = 0; i < N; i++)
+		pid[i] = child_waiting();
+	tracer = test_fork();
+	if (!tracer) {
+		for (int i = 0; i < N; i++)
+			TRACE_OK(PTRACE_SEIZE, pid[i], 0, i % 2 ? PTRACE_O_EXITKILL : 0);
+		_exit(0);
+	}
+	CHECK_EXITS(tracer, 0);
+	for (int i = 0; i < N; i++) {
+		if (i % 2 == 0)
+			CHECK_OK(kill(pid[i], SIGTERM));
+		CHECK_KILLED(pid[i], i % 2 ? SIGKILL : SIGTERM);
+	}
+}
+
 /* Dead and not waited for by the tracer: its end hands the zombie to the parent. */
 TEST(a_tracer_that_ends_hands_zombies_over)
 {

@@ -48,9 +48,9 @@ void ptrace_fork_locked(struct task *child, u64 clone_flags, unsigned int event)
 void ptrace_exec(s32 tid);
 /* The current thread begins to exit with this wait(2) status. */
 void ptrace_exit(s32 code);
-/* The current thread traces nobody from now on; what has died unwaited for is put on `dead`, for
- * tasks_release. tasklist_lock held. */
-void ptrace_exit_tracer_locked(struct task **dead);
+/* The current thread, which ends, lets a few of its tracees go; what has died unwaited for is put on `dead`,
+ * for tasks_release. True: there are more. tasklist_lock held. */
+bool ptrace_let_some_go_locked(struct task **dead);
 /* t belongs to no tracer any more; if it is in a trap, it leaves that. tasklist_lock held. */
 void ptrace_unlink_locked(struct task *t);
 /* No tracer, or one with this capability when it attached: set-id programs may gain by execve. */
