@@ -122,7 +122,7 @@ TEST(restart_syscall_is_judged)
 
 /* ---- hostile filters ---- */
 
-TEST(random_programs)
+TEST_LIMIT(random_programs, 300)
 {
 	static struct sock_filter f[64];
 	u64 seed = 88172645463325252ULL;
@@ -173,7 +173,7 @@ static void *rewrite(void *unused)
 }
 
 /* The program changes while it is fetched: what was checked is what runs. */
-TEST(program_changes_during_the_call)
+TEST_LIMIT(program_changes_during_the_call, 300)
 {
 	pthread_t t;
 
