@@ -54,8 +54,10 @@ static void read_syms(void)
 	while (fgets(line, sizeof(line), stdin)) {
 		if (sscanf(line, "%llx %c %255s", &addr, &type, name) != 3)
 			continue;
-		if (!strcmp(name, "_text"))
+		if (!strcmp(name, "_text")) {
 			base = addr;
+			nr_syms = 0; /* what came before is another name of something */
+		}
 		if (!strchr("tTwW", type))
 			continue;
 		if (nr_syms == MAX_SYMS || strlen(name) >= KSYMS_NAME)

@@ -131,7 +131,9 @@ static void return_write(u8 *site, const char *thunk)
 
 static void returns_write(enum return_mode mode)
 {
-	const char *thunk = mode == RETURN_UNTRAINED ? return_untrained : mode == RETURN_SAFE ? return_safe : NULL;
+	const char *const thunks[] = {[RETURN_UNTRAINED] = return_untrained, [RETURN_SAFE] = return_safe,
+				      [RETURN_ALIAS] = return_alias};
+	const char *thunk = thunks[mode]; /* NULL: RETURN_PLAIN */
 	const u8 *step = return_sites;
 	u8 *site = (u8 *)_text;
 

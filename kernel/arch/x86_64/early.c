@@ -10,6 +10,7 @@
 #include <boot/boot_info.h>
 #include <boot/init.h>
 #include <lib/string.h>
+#include <x86/alternatives.h>
 #include <x86/bugs.h>
 #include <x86/cpu_init.h>
 #include <x86/cpuid.h>
@@ -18,6 +19,7 @@
 #include <x86/image.h>
 #include <x86/mitigations.h>
 #include <x86/msr.h>
+#include <x86/thunks.h>
 
 #define GIB          (1ULL << 30)
 
@@ -103,6 +105,18 @@ static void map_image(void)
 			pt[i].v = page | image_page_bits(page);
 		}
 	}
+}
+
+/* The second mapping of the page that makes the CPU forget what it believes of returns, for the CPUs that need it. */
+static void map_returns_alias(void)
+{
+	uptr va = (uptr)returns_alias_page + (uptr)(s64)RETURNS_ALIAS_DISTANCE;
+	struct pte *pt = early_step(&image_pd()[pt_index(va, 1)]);
+
+	if (!alternative(ALT_UNTRAIN_ALIAS))
+		return;
+	pt[pt_index(va, 0)].v = image_paddr(returns_alias_page) | TEXT_BITS;
+	write_cr3(read_cr3());
 }
 
 static bool map_direct_2m(struct pte *pd, u64 pa)
@@ -203,6 +217,7 @@ __noreturn void early_start(void)
 	write_cr3(image_paddr(kernel_root));
 	bugs_init();
 	mitigations_init();
+	map_returns_alias();
 	mitigations_cpu_init();
 	gdt_cpu_init(0, boot_ist_tops);
 	kernel_main();

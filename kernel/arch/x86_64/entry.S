@@ -91,6 +91,7 @@
 .macro UNTRAIN_RETURNS
 	ALTERNATIVE NOP5, "call returns_untrain", ALT_UNTRAIN
 	ALTERNATIVE NOP5, "call returns_untrain_safe", ALT_UNTRAIN_SAFE
+	ALTERNATIVE NOP5, "call returns_untrain_alias", ALT_UNTRAIN_ALIAS
 .endm
 
 /* With the kernel's tables and stack, user registers saved; clobbers rax, rcx, rdx. */

@@ -4,8 +4,7 @@
  * the CPU claims not to need; the words that Linux knows for single flaws come on top of that.
  * Everything is decided before a second CPU runs and immutable afterwards.
  *
- * Not there: safe returns for AMD's family 19h, whose SRSO is met by IBPB at entry where asked for; and thunks
- * for returns in a kernel whose compiler makes none. What is not done is reported as "Vulnerable".
+ * Not there: thunks for returns in a kernel whose compiler makes none. What is not done is reported as "Vulnerable".
  */
 #include <arch/cpu.h>
 #include <arch/cpu_info.h>
@@ -265,7 +264,7 @@ static enum srso srso_choose(void)
 		return SRSO_IBPB;
 	if (option_is("spec_rstack_overflow", "microcode") || option_is("spec_rstack_overflow", "ibpb"))
 		return SRSO_NONE;
-	return HAS_RETURN_THUNKS && cpu_identity.family < 0x19 ? SRSO_SAFE : SRSO_NONE;
+	return HAS_RETURN_THUNKS ? SRSO_SAFE : SRSO_NONE;
 }
 
 static enum its its_choose(void)
@@ -302,7 +301,7 @@ static bool clear_history_choose(void)
 static enum return_mode return_mode(void)
 {
 	if (srso == SRSO_SAFE)
-		return RETURN_SAFE;
+		return cpu_identity.family < 0x19 ? RETURN_SAFE : RETURN_ALIAS;
 	if (retbleed == RETBLEED_UNTRAINED)
 		return RETURN_UNTRAINED;
 	return its == ITS_ALIGNED ? RETURN_ALIGNED : RETURN_PLAIN;
@@ -358,11 +357,13 @@ static u32 alternatives_choose(void)
 	a |= entry_ibpb() ? BIT(ALT_ENTRY_IBPB) : 0;
 	a |= return_mode() == RETURN_UNTRAINED ? BIT(ALT_UNTRAIN) : 0;
 	a |= return_mode() == RETURN_SAFE ? BIT(ALT_UNTRAIN_SAFE) : 0;
+	a |= return_mode() == RETURN_ALIAS ? BIT(ALT_UNTRAIN_ALIAS) : 0;
 	a |= clear_history ? BIT(ALT_CLEAR_HISTORY) | BIT(ALT_SYSCALL_ENTRY) : 0;
 	a |= v2 != V2_NONE ? BIT(ALT_SWITCH_RSB) : 0;
 	a |= level == LEVEL_FULL ? BIT(ALT_ENTRY_RSB) : 0;
 	a |= move_stacks() ? BIT(ALT_STACK_OFFSET) : 0;
-	if (a & (BIT(ALT_IBRS) | BIT(ALT_ENTRY_IBPB) | BIT(ALT_ENTRY_RSB) | BIT(ALT_UNTRAIN) | BIT(ALT_UNTRAIN_SAFE)))
+	if (a & (BIT(ALT_IBRS) | BIT(ALT_ENTRY_IBPB) | BIT(ALT_ENTRY_RSB) | BIT(ALT_UNTRAIN) |
+		 BIT(ALT_UNTRAIN_SAFE) | BIT(ALT_UNTRAIN_ALIAS)))
 		a |= BIT(ALT_SYSCALL_ENTRY) | BIT(ALT_TRAP_ENTRY);
 	if (a & BIT(ALT_FENCE_SWAPGS))
 		a |= BIT(ALT_TRAP_ENTRY);

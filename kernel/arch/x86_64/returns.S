@@ -4,7 +4,7 @@
  * leaves it, or lets it go to one of the other thunks. What is here is chosen in mitigations.c. A jump to the thunk
  * from within this file would not be in the link's table.
  *
- * Two of the sequences hide a return in the operand of another instruction. Where both begin in the
+ * Two of the sequences for AMD hide a return in the operand of another instruction. Where both begin in the
  * same line of the instruction cache, running that other instruction takes from the predictor what it believed of the
  * return's address: AMD's technical guidance on branch type confusion and on speculative return stack overflow.
  */
@@ -49,6 +49,28 @@ return_from_call: /* to the caller's caller; only the CALLs below come here, so 
 	ud2
 return_safe:
 	call return_from_call
+	ud2
+
+/*
+ * Families 19h and up take a place for another by some bits of its address: these two are each other's, when
+ * the first runs where a second mapping of this page has it (early.c), RETURNS_ALIAS_DISTANCE away from where it is
+ * linked. kernel.lds puts the page where that holds.
+ */
+	.section .text.alias, "ax", @progbits
+	.balign 4096
+	.globl returns_alias_page, return_alias
+returns_alias_page: /* returns_untrain_alias, at its other address */
+	.byte 0x66, 0x90
+	lfence
+	.byte 0xe9 /* JMP return_alias, from there */
+	.long return_alias - . - 4 - RETURNS_ALIAS_DISTANCE
+	.skip 0x104 - (. - returns_alias_page), 0xcc
+return_from_alias_call:
+	leaq 8(%rsp), %rsp
+	ret
+	int3
+return_alias:
+	call return_from_alias_call
 	ud2
 
 	.section .note.GNU-stack, "", @progbits

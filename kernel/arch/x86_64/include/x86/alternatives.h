@@ -21,13 +21,14 @@
 #define ALT_STACK_OFFSET  8  /* system calls begin at changing places of their stacks */
 #define ALT_UNTRAIN       9  /* the CPU forgets what it believes of returns at each entry from user mode, */
 #define ALT_UNTRAIN_SAFE  10 /* or so, and each return comes right after a call */
-#define ALT_CLEAR_HISTORY 11 /* the history of branches is filled at each system call */
+#define ALT_UNTRAIN_ALIAS 11 /* the same for families 19h and up */
+#define ALT_CLEAR_HISTORY 12 /* the history of branches is filled at each system call */
 /* Made of the above: a detour at the entry of system calls, of traps and interrupts, at the exit. */
-#define ALT_SYSCALL_ENTRY 12
-#define ALT_TRAP_ENTRY    13
-#define ALT_EXIT          14
+#define ALT_SYSCALL_ENTRY 13
+#define ALT_TRAP_ENTRY    14
+#define ALT_EXIT          15
 
-#define NR_ALTERNATIVES   15
+#define NR_ALTERNATIVES   16
 
 #ifdef __ASSEMBLY__
 /* oldinstr: instructions in the image; newinstr: the others, padded with no-operations. */
@@ -58,7 +59,7 @@
 /* How indirect branches are made; the image's way is the retpoline. BRANCH_ALIGNED: plain, in the thunks. */
 enum branch_mode { BRANCH_RETPOLINE, BRANCH_LFENCE, BRANCH_PLAIN, BRANCH_ALIGNED };
 /* How returns are made, see returns.S; the image's way is the aligned one. */
-enum return_mode { RETURN_PLAIN, RETURN_ALIGNED, RETURN_UNTRAINED, RETURN_SAFE };
+enum return_mode { RETURN_PLAIN, RETURN_ALIGNED, RETURN_UNTRAINED, RETURN_SAFE, RETURN_ALIAS };
 
 /*
  * Writes the chosen alternatives (a mask of BIT(ALT_…)) and the indirect branches and returns into the image.

@@ -7,12 +7,16 @@
 /* Each in the upper half of a line of the instruction cache, see returns.S. */
 #define THUNK_SIZE 64
 
-#ifdef __ASSEMBLY__
+/* From returns_alias_page to its second mapping: bits 14 and 20 are the other way round there. */
+#define RETURNS_ALIAS_DISTANCE (0x4000 - 0x100000)
+
+#ifdef LINKER_SCRIPT
+#elif defined(__ASSEMBLY__)
 /* In place of RET. */
 .macro RETURN
 	jmp __x86_return_thunk
 .endm
 #else
 extern char branch_thunks[];
-extern char __x86_return_thunk[], return_untrained[], return_safe[];
+extern char __x86_return_thunk[], return_untrained[], return_safe[], return_alias[], returns_alias_page[];
 #endif
