@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdint.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BLOCK  4096
@@ -86,6 +89,116 @@ static void life_goes_on(void)
 	claim(fd >= 0 && write(fd, data, BLOCK) == BLOCK && fsync(fd) == 0, "the file system is as writable as before");
 }
 
+/* ---- Names with the same hash ---- */
+
+struct candidate {
+	uint32_t hash, number;
+};
+
+/* The file system's hash "legacy": 31 bits, and nothing besides. */
+static uint32_t legacy_hash(const char *name)
+{
+	uint32_t h, h0 = 0x12a3fe2d, h1 = 0x37abe8f9;
+
+	for (; *name; name++) {
+		h = h1 + (h0 ^ (uint32_t)*name * 7152373u);
+		if (h & 0x80000000u)
+			h -= 0x7fffffff;
+		h1 = h0;
+		h0 = h;
+	}
+	return h0 << 1;
+}
+
+static const char *name_of(uint32_t number)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "%08x", number * 2654435761u);
+	return name;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* Makes the names that collide, and some more. How many collide. */
+static uint32_t make_names(void)
+{
+	enum { N = 300000 };
+	struct candidate *c = malloc(N * sizeof(*c));
+	uint32_t twins = 0;
+
+	for (uint32_t i = 0; c && i < N; i++)
+		c[i] = (struct candidate){legacy_hash(name_of(i)), i};
+	qsort(c, N, sizeof(*c), by_hash);
+	for (uint32_t i = 0; i < N; i++) {
+		int twin = (i && c[i - 1].hash == c[i].hash) || (i + 1 < N && c[i + 1].hash == c[i].hash);
+
+		if (twin || i % 1000 == 0)
+			close(open(name_of(c[i].number), O_CREAT | O_WRONLY, 0644));
+		twins += (uint32_t)twin;
+	}
+	free(c);
+	return twins;
+}
+
+/*
+ * Up to `most` names, `size` bytes of them at a time, from the beginning. remove_it: each is unlinked when it was
+ * told. The number; -1: one came twice or is unknown.
+ */
+static int names_told(int dir, size_t size, int most, int remove_it)
+{
+	static char seen[2000][9], buf[4096];
+	long got;
+	int n = 0;
+
+	lseek(dir, 0, SEEK_SET);
+	while (n < most && (got = syscall(SYS_getdents64, dir, buf, size)) > 0)
+		for (long at = 0; at < got; at += *(uint16_t *)(buf + at + 16)) {
+			const char *name = buf + at + 19;
+
+			if (name[0] == '.')
+				continue;
+			for (int i = 0; i < n; i++)
+				if (strcmp(seen[i], name) == 0)
+					return -1;
+			if (n == 2000 || strlen(name) != 8)
+				return -1;
+			strcpy(seen[n++], name);
+			if (remove_it && unlink(name))
+				return -1;
+		}
+	return n;
+}
+
+#define ONE 32 /* bytes: one entry */
+
+static void same_hash(void)
+{
+	uint32_t twins;
+	int dir, n, all = 1;
+
+	if (mkdir("names", 0755) || chdir("names"))
+		exit(1);
+	twins = make_names();
+	dir = open_it(".", O_RDONLY);
+	n = names_told(dir, ONE, 2000, 0);
+	claim(twins > 10, "there are names with the same hash");
+	claim(n >= 300 && n >= (int)twins, "each is told once");
+	claim(names_told(dir, 4096, 2000, 0) == n, "and many at a time");
+	for (int stop = 1; stop < 100 && all; stop++)
+		all = names_told(dir, ONE, stop, 0) == stop && names_told(dir, 4096, 2000, 0) == n;
+	claim(all, "who stopped somewhere and begins again is told all");
+	claim(names_told(dir, ONE, 2000, 1) == n && names_told(dir, ONE, 2000, 0) == 0,
+	      "also when those that were told go");
+	if (chdir("..") || rmdir("names"))
+		exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2 || chdir(argv[1]))
@@ -93,5 +206,6 @@ int main(int argc, char **argv)
 	writing();
 	reading();
 	life_goes_on();
+	same_hash();
 	return failed != 0;
 }

@@ -145,7 +145,7 @@ int ext4_leaf_add(struct ext4_handle *h, struct inode *dir, struct ext4_buf *b,
 	if (used)
 		e->rec_len = (u16)used;
 	ext4_dir_put(b->data, offset + used, rest, name, ino, ext4_file_type(g, mode));
-	ext4_dir_seal(g, ext4_i(dir)->seed, b->data);
+	ext4_dir_changed(dir, b->data);
 	return 0;
 }
 
@@ -190,7 +190,7 @@ static int append(struct ext4_handle *h, struct inode *dir, const struct ext4_na
 	if (err)
 		return err;
 	ext4_dir_put(b->data, 0, ext4_dir_space(g), name, ino, ext4_file_type(g, mode));
-	ext4_dir_seal(g, ext4_i(dir)->seed, b->data);
+	ext4_dir_changed(dir, b->data);
 	ext4_buf_put(b);
 	WRITE_ONCE(dir->size, dir->size + g->block_size);
 	return 0;
@@ -263,7 +263,7 @@ int ext4_dir_remove(struct ext4_handle *h, struct inode *dir, struct ext4_place 
 	if (before)
 		before->rec_len = (u16)(before->rec_len + e->rec_len);
 	e->inode = 0;
-	ext4_dir_seal(g, ext4_i(dir)->seed, at->buf->data);
+	ext4_dir_changed(dir, at->buf->data);
 	inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
 	return ext4_inode_store(h, dir);
 }
@@ -291,7 +291,7 @@ int ext4_dir_set(struct ext4_handle *h, struct inode *dir, struct ext4_place *at
 	if (is_index_root(dir, at->buf))
 		ext4_dx_seal(g, ext4_i(dir)->seed, at->buf->data, true);
 	else
-		ext4_dir_seal(g, ext4_i(dir)->seed, at->buf->data);
+		ext4_dir_changed(dir, at->buf->data);
 	inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
 	return ext4_inode_store(h, dir);
 }
@@ -308,7 +308,7 @@ int ext4_dir_init(struct ext4_handle *h, struct inode *dir, u32 parent)
 		return err;
 	ext4_dir_put(b->data, 0, 12, &dot, (u32)dir->ino, type);
 	ext4_dir_put(b->data, 12, ext4_dir_space(g) - 12, &dotdot, parent, type);
-	ext4_dir_seal(g, ext4_i(dir)->seed, b->data);
+	ext4_dir_changed(dir, b->data);
 	ext4_buf_put(b);
 	WRITE_ONCE(dir->size, g->block_size);
 	return 0;

@@ -123,29 +123,30 @@ static u32 hash_version(const struct inode *dir, const struct ext4_dx_info *info
 	return v + (g->hash_version >= DX_HASH_UNSIGNED ? DX_HASH_UNSIGNED : 0);
 }
 
-static int hash_of(const struct inode *dir, const struct ext4_dx_info *info, const char *name, u32 len,
-		   struct ext4_hash *out)
-{
-	struct ext4_fs *fs = ext4_fs(dir->sb);
-
-	if (ext4_dirhash(name, len, hash_version(dir, info), fs->g.hash_seed, out))
-		return 0;
-	return ext4_corrupt(fs, dir->ino, "unknown hash of a directory index");
-}
-
-int ext4_dir_hash(struct inode *dir, const char *name, u32 len, struct ext4_hash *out)
+int ext4_dir_hash_version(struct inode *dir, u32 *version)
 {
 	struct frame root;
-	int err;
+	int err = 0;
 
-	if (!ext4_dir_indexed(dir))
-		return hash_of(dir, NULL, name, len, out);
+	if (!ext4_dir_indexed(dir)) {
+		*version = hash_version(dir, NULL);
+		return 0;
+	}
 	err = frame_read(dir, 0, true, &root);
 	if (err)
 		return err;
-	err = hash_of(dir, root_info(&root), name, len, out);
+	*version = hash_version(dir, root_info(&root));
 	ext4_buf_put(root.b);
-	return err;
+	return 0;
+}
+
+int ext4_name_hash(struct inode *dir, u32 version, const char *name, u32 len, struct ext4_hash *out)
+{
+	struct ext4_fs *fs = ext4_fs(dir->sb);
+
+	if (ext4_dirhash(name, len, version, fs->g.hash_seed, out))
+		return 0;
+	return ext4_corrupt(fs, dir->ino, "unknown hash of a directory index");
 }
 
 /* ---- Looking up ---- */
@@ -221,7 +222,7 @@ static int walk_name(struct inode *dir, const struct ext4_name *name, struct wal
 
 	if (err)
 		return err;
-	err = hash_of(dir, root_info(&root), name->name, name->len, h);
+	err = ext4_name_hash(dir, hash_version(dir, root_info(&root)), name->name, name->len, h);
 	ext4_buf_put(root.b);
 	return err ? err : walk_to(dir, h->major, w);
 }
@@ -278,7 +279,7 @@ static int items_collect(struct inode *dir, const struct ext4_dx_info *info, con
 			 u32 from, struct item *items, u32 *nr)
 {
 	const struct ext4_geometry *g = &ext4_fs(dir->sb)->g;
-	u32 space = ext4_dir_space(g);
+	u32 space = ext4_dir_space(g), version = hash_version(dir, info);
 	struct ext4_hash h;
 	int err = 0;
 
@@ -289,7 +290,7 @@ static int items_collect(struct inode *dir, const struct ext4_dx_info *info, con
 		if (!e)
 			return ext4_corrupt(ext4_fs(dir->sb), dir->ino, "bad directory entry");
 		if (e->inode) {
-			err = hash_of(dir, info, e->name, e->name_len, &h);
+			err = ext4_name_hash(dir, version, e->name, e->name_len, &h);
 			items[(*nr)++] = (struct item){h.major, (u16)at,
 						       (u16)ext4_dirent_size(e->name_len)};
 		}
@@ -329,7 +330,7 @@ static void items_pack(struct inode *dir, const void *from, const struct item *i
 		at += items[i].size;
 	}
 	e->rec_len = (u16)(space - (u32)((u8 *)e - (u8 *)to));
-	ext4_dir_seal(g, ext4_i(dir)->seed, to);
+	ext4_dir_changed(dir, to);
 }
 
 static void frame_insert(struct inode *dir, struct frame *f, u32 at, u32 hash, u32 block)

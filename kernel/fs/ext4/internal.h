@@ -263,6 +263,7 @@ struct ext4_ino {
 	bool orphan;                    /* orphan_lock: on the list, in memory and on the disk */
 	u16 extra_isize;                /* const */
 	bool replaced;                  /* cut to nothing: what is written next goes out at close; racy */
+	u32 changes;                    /* directory: of blocks with names; inode lock */
 	bool bad_index;                 /* directory: the index is not believed; racy */
 	char *link;                     /* symlink's text; set once, RCU */
 	struct rcu_head rcu;
@@ -486,12 +487,22 @@ int ext4_htree_make(struct ext4_handle *h, struct inode *dir, const struct ext4_
 /* The leaf for a hash, and the hash at which the next leaf begins (0: it is the last); bit 0: names
  * with the same hash lie on both sides. */
 int ext4_htree_leaf(struct inode *dir, u32 hash, struct ext4_buf **leaf, u32 *next) __must_check;
-int ext4_dir_hash(struct inode *dir, const char *name, u32 len, struct ext4_hash *out) __must_check;
+/* A block with names has changed: seals it. Inode lock. */
+static inline void ext4_dir_changed(struct inode *dir, void *block)
+{
+	ext4_i(dir)->changes++;
+	ext4_dir_seal(&ext4_fs(dir->sb)->g, ext4_i(dir)->seed, block);
+}
+/* How the directory's names are hashed, for ext4_name_hash. */
+int ext4_dir_hash_version(struct inode *dir, u32 *version) __must_check;
+int ext4_name_hash(struct inode *dir, u32 version, const char *name, u32 len, struct ext4_hash *out)
+	__must_check;
 static inline bool ext4_dir_indexed(const struct inode *dir)
 {
 	return ext4_fs(dir->sb)->g.dir_index && ext4_i(dir)->flags & EXT4_INDEX_FL;
 }
 int ext4_readdir(struct file *f, struct dir_context *ctx);
+void ext4_dir_release(struct file *f);
 loff_t ext4_dir_llseek(struct file *f, loff_t off, int whence);
 
 /* ---- Attributes (xattr.c, acl.c) ---- */

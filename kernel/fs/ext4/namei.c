@@ -540,6 +540,7 @@ const struct inode_ops ext4_dir_iops = {
 const struct file_ops ext4_dir_fops = {
 	.name = "ext4-dir",
 	.readdir = ext4_readdir,
+	.release = ext4_dir_release,
 	.llseek = ext4_dir_llseek,
 	.fsync = dir_fsync,
 	.ioctl = ext4_ioctl,
