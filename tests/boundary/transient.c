@@ -87,10 +87,8 @@ static __attribute__((noinline)) void victim(u64 x)
 }
 
 /* Turns that make the history of branches, by which a later one is predicted, always the same. */
-static inline void same_history(void)
+static inline void same_history(u32 n)
 {
-	u32 n = 100;
-
 	__asm__ volatile("1: decl %0\n\tjnz 1b" : "+r"(n) : : "memory", "cc");
 }
 
@@ -104,7 +102,7 @@ static void transient_read(const void *addr)
 		u64 mask = (u64)((int64_t)(i - 1) >> 63);
 
 		flush(&array.size);
-		same_history();
+		same_history(100);
 		victim((mask & wild) | (~mask & (u64)i));
 	}
 }
@@ -444,6 +442,92 @@ TEST(another_process_does_not_return_to_what_we_left)
 	}
 	kill(pid, SIGKILL);
 	test_reap(pid);
+	if (proved && seen > rounds / 50)
+		FAIL("the gadget ran in %d of %d rounds", seen, rounds);
+	only_if(proved);
+}
+
+/* ---- indirect branches ---- */
+
+static struct {
+	u8 pad[PAGE];
+	void (*volatile to)(void);
+	u8 pad2[PAGE];
+} target;
+
+static void gadget(void)
+{
+	sink = *(volatile u8 *)line;
+}
+
+static void harmless(void)
+{
+	sink = 0;
+}
+
+/* One branch for all, predicted by what came before it. */
+static __attribute__((noinline)) void branch(void)
+{
+	same_history(250); /* more than any CPU remembers */
+	target.to();
+	__asm__ volatile("" : : : "memory");
+}
+
+static void train(void)
+{
+	target.to = gadget;
+	for (int i = 0; i < 10; i++)
+		branch();
+}
+
+/* Goes where it is told, slowly; whether it has been to the gadget on the way. */
+static bool goes_astray(void)
+{
+	target.to = harmless;
+	flush(line);
+	flush((void *)&target.to);
+	fence();
+	branch();
+	return cached(line);
+}
+
+static bool branches_work(void)
+{
+	int seen = 0;
+
+	for (int i = 0; i < 50; i++) {
+		train();
+		seen += goes_astray();
+	}
+	return seen >= 10;
+}
+
+/* Another process on the same CPU trains our branch. Who has asked for it is kept apart from that. */
+TEST(branches_trained_by_another_process_are_not_predicted)
+{
+	bool proved = set_up() && branches_work();
+	int seen = 0, rounds = SCALE(1000, 50000);
+	bool apart = !prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_INDIRECT_BRANCH, PR_SPEC_DISABLE, 0, 0);
+	cpu_set_t one;
+	pid_t pid;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	CHECK_OK(sched_setaffinity(0, sizeof(one), &one));
+	pid = test_fork();
+	if (!pid)
+		for (;;) {
+			train();
+			sched_yield();
+		}
+	for (int i = 0; i < rounds; i++) {
+		sched_yield();
+		seen += goes_astray();
+	}
+	kill(pid, SIGKILL);
+	test_reap(pid);
+	if (!apart)
+		SKIP("attempted, but this machine has no control over the prediction of indirect branches");
 	if (proved && seen > rounds / 50)
 		FAIL("the gadget ran in %d of %d rounds", seen, rounds);
 	only_if(proved);
