@@ -162,6 +162,22 @@ t_status_124_timeout() {
 	equal output before "$(cat "$work/out")" || return 1
 	[ $(($(date +%s) - start)) -lt 10 ] || fail 'took longer than the time-out'
 }
+# Each line of a panic's trace is a place right behind a call, in the function that it names.
+t_panic_traces_its_calls() {
+	image=${GATEHOUSE_TEST_KERNEL:-build/gatehouse.elf}.debug
+	[ -f "$image" ] || { echo '    this kernel is not ours'; return 0; }
+	g --append init=/nonexistent true </dev/null >"$work/out" 2>&1
+	sed -n 's/^\[[ 0-9.]*\]   \([A-Za-z_0-9.]*\)+0x\([0-9a-f]*\)$/\1 \2/p' "$work/out" >"$work/trace"
+	equal "names in the trace" "panic init_main kernel_first_run " \
+		"$(sed -n 's/^\(panic\|init_main\|kernel_first_run\) .*/\1/p' "$work/trace" | tr '\n' ' ')" || return 1
+	while read -r symbol offset; do
+		start=$(nm "$image" | sed -n "s/^ffffffff\([0-9a-f]*\) [tT] $symbol\$/\1/p")
+		end=$((0x$start + 0x$offset))
+		objdump -d --start-address="$(printf '0xffffffff%x' $((end - 5)))" \
+			--stop-address="$(printf '0xffffffff%x' $end)" "$image" | grep -q '\<call\>' ||
+			fail "$symbol+0x$offset follows no call" || return 1
+	done <"$work/trace"
+}
 t_guest_that_dies_is_reported() {
 	g sh -c 'poweroff -f; sleep 50' </dev/null >"$work/out" 2>"$work/err"
 	equal status 125 $? || return 1

@@ -27,10 +27,10 @@ __x86_return_thunk:
 returns_untrain:
 	.byte 0xf6
 return_untrained:
-	ret
+1:	ret
 	int3
 	lfence /* TEST has been decoded, and the entry is gone, before anything returns */
-	jmp return_untrained
+	jmp 1b
 	int3
 
 /* From here: MOVABS with eight bytes of operand into rax; from two bytes later, at the start of a line, those. */
