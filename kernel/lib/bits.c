@@ -27,3 +27,22 @@ u64 bitmap_next_clear(const u64 *map, u64 size, u64 from)
 {
 	return next_bit(map, size, from, ~0ULL);
 }
+
+/* Of a word: the bits of [first, first + nr) that lie in the word of `first`; their number in *n. */
+static u64 part_of_word(u64 first, u64 nr, u64 *n)
+{
+	*n = MIN(nr, 64 - first % 64);
+	return (~0ULL >> (64 - *n)) << (first % 64);
+}
+
+void bitmap_set_range(u64 *map, u64 first, u64 nr)
+{
+	for (u64 n; nr; first += n, nr -= n)
+		map[first / 64] |= part_of_word(first, nr, &n);
+}
+
+void bitmap_clear_range(u64 *map, u64 first, u64 nr)
+{
+	for (u64 n; nr; first += n, nr -= n)
+		map[first / 64] &= ~part_of_word(first, nr, &n);
+}

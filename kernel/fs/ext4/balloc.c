@@ -74,77 +74,6 @@ static u32 order_find(struct ext4_fs *fs, u32 order, u32 from)
 
 /* ---- Bitmaps ---- */
 
-static void set_range(void *map, u32 first, u32 nr)
-{
-	u64 *words = map;
-
-	while (nr && first % 64) {
-		bitmap_set_plain(words, first++);
-		nr--;
-	}
-	for (; nr >= 64; nr -= 64, first += 64)
-		words[first / 64] = ~0ULL;
-	while (nr--)
-		bitmap_set_plain(words, first++);
-}
-
-static void clear_range(void *map, u32 first, u32 nr)
-{
-	while (nr--)
-		bitmap_clear_plain(map, first++);
-}
-
-/* All bits of [first, first + nr) are set (clear). */
-static bool all_set(const void *map, u32 first, u32 nr)
-{
-	return bitmap_next_clear(map, first + nr, first) == first + nr;
-}
-
-static bool all_clear(const void *map, u32 first, u32 nr)
-{
-	return bitmap_next_set(map, first + nr, first) == first + nr;
-}
-
-/* Sets the bits of [block, block + nr) that lie in the group. */
-static void set_blocks(const struct ext4_fs *fs, u32 group, void *map, u64 block, u32 nr)
-{
-	u64 first = ext4_group_first_block(&fs->g, group), end = first + fs->g.blocks_per_group;
-	u64 from = MAX(block, first), to = MIN(block + nr, end);
-
-	if (from < to)
-		set_range(map, (u32)(from - first), (u32)(to - from));
-}
-
-/* The bitmap of a group that mke2fs has left for later. */
-static void bitmap_initial(const struct ext4_fs *fs, u32 group, void *map)
-{
-	const struct ext4_group_info *gi = &fs->groups[group].info;
-	u32 blocks = ext4_group_blocks(&fs->g, group);
-
-	memset(map, 0, fs->g.block_size);
-	set_range(map, 0, MIN(ext4_group_overhead(&fs->g, group), blocks));
-	set_blocks(fs, group, map, gi->block_bitmap, 1);
-	set_blocks(fs, group, map, gi->inode_bitmap, 1);
-	set_blocks(fs, group, map, gi->inode_table, fs->g.itable_blocks);
-	set_range(map, blocks, 8 * fs->g.block_size - blocks);
-}
-
-static const char *check_bitmap(struct ext4_fs *fs, struct ext4_buf *b, const void *ctx)
-{
-	u32 group = *(const u32 *)ctx, blocks = ext4_group_blocks(&fs->g, group);
-
-	if (!ext4_bitmap_csum_ok(&fs->g, ext4_desc_raw(fs, group), false, b->data))
-		return "wrong checksum of a block bitmap";
-	if (!all_set(b->data, blocks, fs->g.blocks_per_group - blocks))
-		return "block bitmap without padding";
-	return NULL;
-}
-
-static int bitmap_read(struct ext4_fs *fs, u32 group, struct ext4_buf **b)
-{
-	return ext4_buf_read(fs, fs->groups[group].info.block_bitmap, check_bitmap, &group, b);
-}
-
 static u32 count_clear(const u64 *map, u32 bits)
 {
 	u32 set = 0;
@@ -156,21 +85,20 @@ static u32 count_clear(const u64 *map, u32 bits)
 
 static int map_fill(struct ext4_fs *fs, u32 group, u64 *map)
 {
-	struct ext4_group *gr = &fs->groups[group];
 	struct ext4_buf *b;
 	int err;
 
-	if (gr->info.flags & BG_BLOCK_UNINIT) {
-		bitmap_initial(fs, group, map);
+	if (ext4_bitmap_fresh(fs, group, BITMAP_BLOCKS)) {
+		ext4_block_bitmap_initial(fs, group, map);
 		return 0;
 	}
-	err = bitmap_read(fs, group, &b);
+	err = ext4_bitmap_read(fs, group, BITMAP_BLOCKS, &b);
 	if (err)
 		return err;
 	memcpy(map, b->data, fs->g.block_size);
 	ext4_buf_put(b);
 	if (fs->g.blocks_per_group < 8 * fs->g.block_size)
-		set_range(map, fs->g.blocks_per_group,
+		bitmap_set_range(map, fs->g.blocks_per_group,
 			  8 * fs->g.block_size - fs->g.blocks_per_group);
 	return 0;
 }
@@ -235,7 +163,7 @@ static void run_taken(struct ext4_fs *fs, u32 group, u32 at, u32 nr)
 {
 	struct ext4_group *gr = &fs->groups[group];
 
-	set_range(gr->map, at, nr);
+	bitmap_set_range(gr->map, at, nr);
 	WRITE_ONCE(gr->free, gr->free - nr);
 	atomic64_add(&fs->free_blocks, -(s64)nr);
 }
@@ -321,7 +249,7 @@ static void release_in_group(struct ext4_fs *fs, u32 group, u32 at, u32 nr)
 
 	mutex_lock(&gr->lock);
 	if (gr->map) {
-		clear_range(gr->map, at, nr);
+		bitmap_clear_range(gr->map, at, nr);
 		WRITE_ONCE(gr->free, gr->free + nr);
 		atomic64_add(&fs->free_blocks, nr);
 		nr = (u32)bitmap_next_set(gr->map, end, at) - at;
@@ -392,57 +320,21 @@ bool ext4_trim_wanted(struct ext4_fs *fs, u32 group, u32 least, bool whole)
 
 /* ---- On the disk ---- */
 
-void ext4_group_store(struct ext4_fs *fs, u32 group)
-{
-	ext4_desc_store(&fs->g, group, ext4_desc_raw(fs, group), &fs->groups[group].info);
-}
-
-/* The bitmap's buffer and the descriptor's, both with write access. Group lock. */
-static int bitmap_write_access(struct ext4_handle *h, u32 group, struct ext4_buf **b)
-{
-	struct ext4_fs *fs = h->fs;
-	struct ext4_group *gr = &fs->groups[group];
-	bool fresh = gr->info.flags & BG_BLOCK_UNINIT;
-	int err = fresh ? ext4_buf_new(fs, gr->info.block_bitmap, check_bitmap, b) : bitmap_read(fs, group, b);
-
-	if (err)
-		return err;
-	err = ext4_write_access(h, *b);
-	if (!err)
-		err = ext4_write_access(h, ext4_desc_buf(fs, group));
-	if (err) {
-		ext4_buf_put(*b);
-		return err;
-	}
-	if (fresh) {
-		bitmap_initial(fs, group, (*b)->data);
-		gr->info.flags &= ~BG_BLOCK_UNINIT;
-	}
-	return 0;
-}
-
-static void bitmap_changed(struct ext4_fs *fs, u32 group, struct ext4_buf *b)
-{
-	ext4_bitmap_csum_set(&fs->g, ext4_desc_raw(fs, group), false, b->data);
-	ext4_group_store(fs, group);
-	ext4_buf_put(b);
-}
-
 static int use_part(struct ext4_handle *h, u32 group, u32 at, u32 nr)
 {
 	struct ext4_group *gr = &h->fs->groups[group];
 	struct ext4_buf *b;
-	int err = bitmap_write_access(h, group, &b);
+	int err = ext4_bitmap_change(h, group, BITMAP_BLOCKS, &b);
 
 	if (err)
 		return err;
-	if (!all_clear(b->data, at, nr) || gr->info.free_blocks < nr) {
+	if (!bitmap_all_clear((u64 *)b->data, at, nr) || gr->info.free_blocks < nr) {
 		err = ext4_corrupt(h->fs, 0, "allocating blocks that are in use");
 	} else {
-		set_range(b->data, at, nr);
+		bitmap_set_range((u64 *)b->data, at, nr);
 		gr->info.free_blocks -= nr;
 	}
-	bitmap_changed(h->fs, group, b);
+	ext4_bitmap_changed(h->fs, group, BITMAP_BLOCKS, b);
 	return err;
 }
 
@@ -468,20 +360,20 @@ static int free_part(struct ext4_handle *h, u32 group, u32 at, u32 nr)
 	int err = group_load(fs, group); /* so that the blocks count as in use until the commit */
 
 	if (!err)
-		err = bitmap_write_access(h, group, &b);
+		err = ext4_bitmap_change(h, group, BITMAP_BLOCKS, &b);
 	if (err)
 		return err;
-	if (!all_set(b->data, at, nr)) {
+	if (!bitmap_all_set((u64 *)b->data, at, nr)) {
 		err = ext4_corrupt(fs, 0, "freeing blocks that are free");
 	} else {
 		err = ext4_free_later(h, ext4_group_first_block(&fs->g, group) + at, nr);
 		if (!err) {
-			clear_range(b->data, at, nr);
+			bitmap_clear_range((u64 *)b->data, at, nr);
 			gr->info.free_blocks += nr;
 			atomic64_add(&fs->freed, nr);
 		}
 	}
-	bitmap_changed(fs, group, b);
+	ext4_bitmap_changed(fs, group, BITMAP_BLOCKS, b);
 	return err;
 }
 

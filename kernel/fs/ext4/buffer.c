@@ -220,20 +220,24 @@ int ext4_buf_read(struct ext4_fs *fs, u64 block, ext4_check_fn check, const void
 	return err;
 }
 
-int ext4_buf_new(struct ext4_fs *fs, u64 block, ext4_check_fn check, struct ext4_buf **out)
+int ext4_buf_new(struct ext4_handle *h, u64 block, ext4_check_fn check, struct ext4_buf **out)
 {
 	struct ext4_buf *b;
-	int err = buf_find(fs, block, &b);
+	int err = buf_find(h->fs, block, &b);
 
 	if (err)
 		return err;
 	mutex_lock(&b->lock);
-	memset(b->data, 0, fs->g.block_size);
+	memset(b->data, 0, h->fs->g.block_size);
 	smp_store_release(&b->checked, check);
 	buf_set(b, BUF_UPTODATE);
 	mutex_unlock(&b->lock);
-	*out = b;
-	return 0;
+	err = ext4_write_access(h, b);
+	if (err)
+		ext4_buf_put(b);
+	else
+		*out = b;
+	return err;
 }
 
 /*

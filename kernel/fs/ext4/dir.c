@@ -39,7 +39,7 @@ static const char *check_leaf(struct ext4_fs *fs, struct ext4_buf *b, const void
 	return why;
 }
 
-int ext4_dir_block(struct inode *dir, u32 lblk, struct ext4_buf **b)
+int ext4_dir_read(struct inode *dir, u32 lblk, ext4_check_fn check, struct ext4_buf **b)
 {
 	struct ext4_map m = {.lblk = lblk, .len = 1};
 	int err = ext4_map_block(dir, &m);
@@ -48,7 +48,12 @@ int ext4_dir_block(struct inode *dir, u32 lblk, struct ext4_buf **b)
 		return err;
 	if (!m.pblk || m.unwritten)
 		return ext4_corrupt(ext4_fs(dir->sb), dir->ino, "hole in a directory");
-	return ext4_buf_read(ext4_fs(dir->sb), m.pblk, check_leaf, dir, b);
+	return ext4_buf_read(ext4_fs(dir->sb), m.pblk, check, dir, b);
+}
+
+int ext4_dir_block(struct inode *dir, u32 lblk, struct ext4_buf **b)
+{
+	return ext4_dir_read(dir, lblk, check_leaf, b);
 }
 
 static u32 nr_blocks(const struct inode *dir)

@@ -245,14 +245,9 @@ static int node_make(struct ext4_handle *h, struct path_to *p, u64 goal, struct 
 
 	if (err)
 		return err;
-	err = ext4_buf_new(h->fs, block, check_node, b);
+	err = ext4_buf_new(h, block, check_node, b);
 	if (err)
 		return err;
-	err = ext4_write_access(h, *b);
-	if (err) {
-		ext4_buf_put(*b);
-		return err;
-	}
 	hd = (void *)(*b)->data;
 	hd->magic = EXT_MAGIC;
 	hd->max = (u16)((h->fs->g.block_size - sizeof(*hd)) / sizeof(struct ext4_extent));

@@ -50,14 +50,8 @@ static const char *check_node(struct ext4_fs *fs, struct ext4_buf *b, const void
 
 static int frame_read(struct inode *dir, u32 lblk, bool root, struct frame *f)
 {
-	struct ext4_map m = {.lblk = lblk, .len = 1};
-	int err = ext4_map_block(dir, &m);
+	int err = ext4_dir_read(dir, lblk, root ? check_root : check_node, &f->b);
 
-	if (err)
-		return err;
-	if (!m.pblk || m.unwritten)
-		return ext4_corrupt(ext4_fs(dir->sb), dir->ino, "hole in a directory");
-	err = ext4_buf_read(ext4_fs(dir->sb), m.pblk, root ? check_root : check_node, dir, &f->b);
 	if (err)
 		return err;
 	f->root = root;
@@ -416,60 +410,58 @@ static int leaf_split(struct ext4_handle *h, struct inode *dir, struct walk *w, 
 	return err;
 }
 
-static void node_init(struct ext4_handle *h, struct ext4_buf *b)
+/* A new node that takes over nr entries. */
+static void node_fill(struct ext4_handle *h, struct inode *dir, struct ext4_buf *b,
+		      const struct ext4_dx_entry *e, u32 nr)
 {
+	struct frame node = {.b = b, .e = (void *)(b->data + DX_NODE_ENTRIES)};
 	struct ext4_dirent *fake = (void *)b->data;
 
 	fake->rec_len = (u16)h->fs->g.block_size;
+	memcpy(node.e, e, nr * sizeof(*e));
+	counts(&node)->limit = (u16)ext4_dx_limit(&h->fs->g, false);
+	counts(&node)->count = (u16)nr;
+	ext4_dx_seal(&h->fs->g, ext4_i(dir)->seed, b->data, false);
 }
 
 /* The root is full and the only level: what it has moves into a node. */
 static int root_deepen(struct ext4_handle *h, struct inode *dir, struct frame *root)
 {
-	struct frame node = {.root = false};
+	struct ext4_buf *node;
 	u32 lblk;
 	int err = ext4_write_access(h, root->b);
 
 	if (!err)
-		err = new_block(h, dir, &node.b, &lblk);
+		err = new_block(h, dir, &node, &lblk);
 	if (err)
 		return err;
-	node_init(h, node.b);
-	node.e = (void *)(node.b->data + DX_NODE_ENTRIES);
-	memcpy(node.e, root->e, counts(root)->count * sizeof(*node.e));
-	counts(&node)->limit = (u16)ext4_dx_limit(&h->fs->g, false);
-	ext4_dx_seal(&h->fs->g, ext4_i(dir)->seed, node.b->data, false);
+	node_fill(h, dir, node, root->e, counts(root)->count);
 	counts(root)->count = 1;
 	root->e[0].block = lblk;
 	((struct ext4_dx_info *)(root->b->data + DX_ROOT_INFO))->indirect_levels = 1;
 	ext4_dx_seal(&h->fs->g, ext4_i(dir)->seed, root->b->data, true);
-	ext4_buf_put(node.b);
+	ext4_buf_put(node);
 	return 0;
 }
 
 /* The node is full, the root is not. */
 static int node_split(struct ext4_handle *h, struct inode *dir, struct frame *root, struct frame *f)
 {
-	struct frame node = {.root = false};
+	struct ext4_buf *node;
 	u32 lblk, nr = counts(f)->count, keep = nr / 2, hash = f->e[keep].hash;
 	int err = ext4_write_access(h, root->b);
 
 	if (!err)
 		err = ext4_write_access(h, f->b);
 	if (!err)
-		err = new_block(h, dir, &node.b, &lblk);
+		err = new_block(h, dir, &node, &lblk);
 	if (err)
 		return err;
-	node_init(h, node.b);
-	node.e = (void *)(node.b->data + DX_NODE_ENTRIES);
-	memcpy(node.e, f->e + keep, (nr - keep) * sizeof(*node.e));
-	counts(&node)->limit = (u16)ext4_dx_limit(&h->fs->g, false);
-	counts(&node)->count = (u16)(nr - keep);
-	ext4_dx_seal(&h->fs->g, ext4_i(dir)->seed, node.b->data, false);
+	node_fill(h, dir, node, f->e + keep, nr - keep);
 	counts(f)->count = (u16)keep;
 	ext4_dx_seal(&h->fs->g, ext4_i(dir)->seed, f->b->data, false);
 	frame_insert(dir, root, root->at + 1, hash, lblk);
-	ext4_buf_put(node.b);
+	ext4_buf_put(node);
 	return 0;
 }
 

@@ -10,59 +10,6 @@
 #include <lib/string.h>
 #include "internal.h"
 
-static const char *check_bitmap(struct ext4_fs *fs, struct ext4_buf *b, const void *ctx)
-{
-	u32 group = *(const u32 *)ctx;
-
-	return ext4_bitmap_csum_ok(&fs->g, ext4_desc_raw(fs, group), true, b->data)
-		       ? NULL
-		       : "wrong checksum of an inode bitmap";
-}
-
-static void bitmap_initial(const struct ext4_fs *fs, void *map)
-{
-	u32 bytes = fs->g.inodes_per_group / 8;
-
-	memset(map, 0, bytes);
-	memset((u8 *)map + bytes, 0xff, fs->g.block_size - bytes);
-}
-
-static int bitmap_read(struct ext4_fs *fs, u32 group, struct ext4_buf **b)
-{
-	return ext4_buf_read(fs, fs->groups[group].info.inode_bitmap, check_bitmap, &group, b);
-}
-
-/* With write access, and the descriptor as well. Group lock. */
-static int bitmap_write_access(struct ext4_handle *h, u32 group, struct ext4_buf **b)
-{
-	struct ext4_fs *fs = h->fs;
-	struct ext4_group *gr = &fs->groups[group];
-	bool fresh = gr->info.flags & BG_INODE_UNINIT;
-	int err = fresh ? ext4_buf_new(fs, gr->info.inode_bitmap, check_bitmap, b) : bitmap_read(fs, group, b);
-
-	if (err)
-		return err;
-	err = ext4_write_access(h, *b);
-	if (!err)
-		err = ext4_write_access(h, ext4_desc_buf(fs, group));
-	if (err) {
-		ext4_buf_put(*b);
-		return err;
-	}
-	if (fresh) {
-		bitmap_initial(fs, (*b)->data);
-		gr->info.flags &= ~BG_INODE_UNINIT;
-	}
-	return 0;
-}
-
-static void bitmap_changed(struct ext4_fs *fs, u32 group, struct ext4_buf *b)
-{
-	ext4_bitmap_csum_set(&fs->g, ext4_desc_raw(fs, group), true, b->data);
-	ext4_group_store(fs, group);
-	ext4_buf_put(b);
-}
-
 /* Group lock. The inode with that index in the group is in use now. */
 static void count_new(struct ext4_fs *fs, struct ext4_group *gr, u32 index, bool dir)
 {
@@ -81,7 +28,7 @@ static int take_in_group(struct ext4_handle *h, u32 group, bool dir, u32 *ino)
 	struct ext4_group *gr = &fs->groups[group];
 	u32 first = group ? 0 : fs->g.first_ino - 1, index;
 	struct ext4_buf *b;
-	int err = gr->info.free_inodes ? bitmap_write_access(h, group, &b) : -ENOSPC;
+	int err = gr->info.free_inodes ? ext4_bitmap_change(h, group, BITMAP_INODES, &b) : -ENOSPC;
 
 	if (err)
 		return err;
@@ -94,7 +41,7 @@ static int take_in_group(struct ext4_handle *h, u32 group, bool dir, u32 *ino)
 		gr->info.free_inodes = 0;
 		err = ext4_corrupt(fs, 0, "an inode bitmap and its count differ");
 	}
-	bitmap_changed(fs, group, b);
+	ext4_bitmap_changed(fs, group, BITMAP_INODES, b);
 	return err;
 }
 
@@ -165,7 +112,7 @@ int ext4_inode_free(struct ext4_handle *h, u32 ino, bool dir)
 	int err;
 
 	mutex_lock(&gr->lock);
-	err = bitmap_write_access(h, group, &b);
+	err = ext4_bitmap_change(h, group, BITMAP_INODES, &b);
 	if (!err) {
 		if (bitmap_test((u64 *)b->data, index)) {
 			bitmap_clear_plain((u64 *)b->data, index);
@@ -175,7 +122,7 @@ int ext4_inode_free(struct ext4_handle *h, u32 ino, bool dir)
 		} else {
 			err = ext4_corrupt(fs, ino, "freeing an inode that is free");
 		}
-		bitmap_changed(fs, group, b);
+		ext4_bitmap_changed(fs, group, BITMAP_INODES, b);
 	}
 	mutex_unlock(&gr->lock);
 	return err;
@@ -190,8 +137,8 @@ int ext4_inode_used(struct ext4_fs *fs, u32 ino, bool *used)
 
 	*used = false;
 	mutex_lock(&gr->lock);
-	if (!(gr->info.flags & BG_INODE_UNINIT)) {
-		err = bitmap_read(fs, group, &b);
+	if (!ext4_bitmap_fresh(fs, group, BITMAP_INODES)) {
+		err = ext4_bitmap_read(fs, group, BITMAP_INODES, &b);
 		if (!err) {
 			*used = bitmap_test((u64 *)b->data, index);
 			ext4_buf_put(b);

@@ -144,14 +144,9 @@ static int indirect_make(struct ext4_handle *h, struct inode *i, u64 goal, u32 *
 		return err;
 	if (block > U32_MAX)
 		return -ENOSPC;
-	err = ext4_buf_new(h->fs, block, NULL, b);
+	err = ext4_buf_new(h, block, NULL, b);
 	if (err)
 		return err;
-	err = ext4_write_access(h, *b);
-	if (err) {
-		ext4_buf_put(*b);
-		return err;
-	}
 	*slot = (u32)block;
 	ext4_count_blocks(i, 1);
 	return 0;

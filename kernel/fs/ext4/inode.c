@@ -92,6 +92,18 @@ static int raw_read(struct ext4_fs *fs, u64 ino, struct ext4_buf **b, struct ext
 	return err;
 }
 
+int ext4_inode_raw_change(struct ext4_handle *h, struct inode *i, struct ext4_buf **b, struct ext4_inode **raw)
+{
+	int err = ext4_inode_raw(i, b, raw);
+
+	if (err)
+		return err;
+	err = ext4_write_access(h, *b);
+	if (err)
+		ext4_buf_put(*b);
+	return err;
+}
+
 u64 ext4_inode_block(const struct inode *i)
 {
 	u32 offset;
@@ -505,19 +517,16 @@ int ext4_inode_store(struct ext4_handle *h, struct inode *i)
 	struct ext4_ino *ei = ext4_i(i);
 	struct ext4_inode *raw;
 	struct ext4_buf *b;
-	int err = ext4_inode_raw(i, &b, &raw);
+	int err = ext4_inode_raw_change(h, i, &b, &raw);
 
 	if (err)
 		return err;
-	err = ext4_write_access(h, b);
-	if (!err) {
-		spin_lock(&ei->memo_lock);
-		store(i, raw);
-		spin_unlock(&ei->memo_lock);
-		ext4_note_tid(h, i, false);
-	}
+	spin_lock(&ei->memo_lock);
+	store(i, raw);
+	spin_unlock(&ei->memo_lock);
+	ext4_note_tid(h, i, false);
 	ext4_buf_put(b);
-	return err;
+	return 0;
 }
 
 /* ---- The end ---- */

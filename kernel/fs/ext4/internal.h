@@ -4,7 +4,7 @@
  *	check.c, check_names.c, dirhash.c, csum.c, jformat.c   the disk's bytes; pure, tested on the host
  *	io.c buffer.c                    requests to the device; cached metadata blocks
  *	journal.c commit.c checkpoint.c recover.c              transactions (journal.h)
- *	balloc.c ialloc.c                free blocks and inodes
+ *	group.c balloc.c ialloc.c        free blocks and inodes
  *	map.c extent.c extent_tree.c indirect.c                which block holds which part of a file
  *	inode.c truncate.c file.c direct.c fallocate.c fiemap.c  inodes and their data
  *	dir.c htree.c readdir.c namei.c                        names
@@ -83,8 +83,10 @@ struct ext4_buf {
  * -ENOMEM, -EUCLEAN. */
 int ext4_buf_read(struct ext4_fs *fs, u64 block, ext4_check_fn check, const void *ctx,
 		  struct ext4_buf **out) __must_check;
-/* A block that has just been allocated: zeroed, not read, to be filled with what `check` accepts. */
-int ext4_buf_new(struct ext4_fs *fs, u64 block, ext4_check_fn check, struct ext4_buf **out)
+/* A block that has just been allocated: zeroed, not read, with write access, to be filled with what `check`
+ * accepts. 0, -ENOMEM. */
+struct ext4_handle;
+int ext4_buf_new(struct ext4_handle *h, u64 block, ext4_check_fn check, struct ext4_buf **out)
 	__must_check;
 /* The block if it is cached, with a reference. */
 struct ext4_buf *ext4_buf_peek(struct ext4_fs *fs, u64 block);
@@ -300,8 +302,10 @@ static inline void ext4_note_tid(const struct ext4_handle *h, struct inode *i, b
 /* Writes everything that struct inode knows into the inode's place on the disk. */
 int ext4_inode_store(struct ext4_handle *h, struct inode *i) __must_check;
 #define CREDITS_INODE 1u
-/* The buffer and the raw inode in it. */
+/* The buffer and the raw inode in it; the second with write access. */
 int ext4_inode_raw(struct inode *i, struct ext4_buf **b, struct ext4_inode **raw) __must_check;
+int ext4_inode_raw_change(struct ext4_handle *h, struct inode *i, struct ext4_buf **b,
+			  struct ext4_inode **raw) __must_check;
 u64 ext4_inode_block(const struct inode *i); /* that buffer's number */
 void ext4_evict(struct inode *i);
 int ext4_getattr(const struct path *p, struct kstat *st);
@@ -338,7 +342,17 @@ int ext4_orphan_add(struct ext4_handle *h, struct inode *i) __must_check;
 int ext4_orphan_del(struct ext4_handle *h, struct inode *i) __must_check;
 void ext4_orphans_recover(struct ext4_fs *fs);
 
-/* ---- Free space (balloc.c, ialloc.c) ---- */
+/* ---- Free space (group.c, balloc.c, ialloc.c) ---- */
+
+/* A group's bitmaps. Group lock. */
+enum ext4_bitmap { BITMAP_BLOCKS, BITMAP_INODES };
+int ext4_bitmap_read(struct ext4_fs *fs, u32 group, enum ext4_bitmap kind, struct ext4_buf **b) __must_check;
+/* To change it, and the group's counters; then ext4_bitmap_changed must follow, which puts b. */
+int ext4_bitmap_change(struct ext4_handle *h, u32 group, enum ext4_bitmap kind, struct ext4_buf **b)
+	__must_check;
+void ext4_bitmap_changed(struct ext4_fs *fs, u32 group, enum ext4_bitmap kind, struct ext4_buf *b);
+bool ext4_bitmap_fresh(const struct ext4_fs *fs, u32 group, enum ext4_bitmap kind); /* mke2fs left it for later */
+void ext4_block_bitmap_initial(const struct ext4_fs *fs, u32 group, void *map);
 
 int ext4_balloc_init(struct ext4_fs *fs) __must_check;
 void ext4_balloc_destroy(struct ext4_fs *fs);
@@ -368,8 +382,6 @@ int ext4_block_meta(struct ext4_handle *h, u64 goal, u64 *out) __must_check;
 int ext4_promise(struct ext4_fs *fs, u32 nr) __must_check;
 void ext4_promise_end(struct ext4_fs *fs, u32 nr);
 u64 ext4_available(const struct ext4_fs *fs);
-/* Writes a group's counters into its descriptor, to which the handle has access. Group lock. */
-void ext4_group_store(struct ext4_fs *fs, u32 group);
 static inline void *ext4_desc_raw(const struct ext4_fs *fs, u32 group)
 {
 	return fs->desc_bufs[group / fs->g.desc_per_block]->data +
@@ -451,6 +463,8 @@ struct ext4_place { /* of an entry */
 };
 /* The block of a directory at lblk. -EUCLEAN also for holes. leaf: it has entries. */
 int ext4_dir_block(struct inode *dir, u32 lblk, struct ext4_buf **b) __must_check;
+/* The same for blocks of other kinds. */
+int ext4_dir_read(struct inode *dir, u32 lblk, ext4_check_fn check, struct ext4_buf **b) __must_check;
 /* -ENOENT: no such entry. */
 int ext4_dir_find(struct inode *dir, const struct ext4_name *name, struct ext4_place *at) __must_check;
 static inline struct ext4_dirent *ext4_place_entry(const struct ext4_place *p)

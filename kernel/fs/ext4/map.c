@@ -127,12 +127,5 @@ int ext4_map_new_block(struct ext4_handle *h, struct inode *i, u32 lblk, ext4_ch
 	if (!err)
 		err = ext4_map_enter(h, i, &m);
 	rwsem_write_unlock(&ext4_i(i)->map_lock);
-	if (!err)
-		err = ext4_buf_new(h->fs, m.pblk, check, b);
-	if (err)
-		return err;
-	err = ext4_write_access(h, *b);
-	if (err)
-		ext4_buf_put(*b);
-	return err;
+	return err ? err : ext4_buf_new(h, m.pblk, check, b);
 }

@@ -14,23 +14,21 @@
 
 /* ---- Orphans ---- */
 
-static int set_next(struct ext4_handle *h, struct inode *i, u32 next)
+/* The field is the next orphan's number, and when a deleted inode was deleted. */
+static int set_dtime(struct ext4_handle *h, struct inode *i, u32 value)
 {
 	struct ext4_inode *raw;
 	struct ext4_buf *b;
-	int err = ext4_inode_raw(i, &b, &raw);
+	int err = ext4_inode_raw_change(h, i, &b, &raw);
 
 	if (err)
 		return err;
-	err = ext4_write_access(h, b);
-	if (!err) {
-		spin_lock(&ext4_i(i)->memo_lock);
-		raw->dtime = next;
-		ext4_inode_seal(&h->fs->g, (u32)i->ino, raw);
-		spin_unlock(&ext4_i(i)->memo_lock);
-	}
+	spin_lock(&ext4_i(i)->memo_lock);
+	raw->dtime = value;
+	ext4_inode_seal(&h->fs->g, (u32)i->ino, raw);
+	spin_unlock(&ext4_i(i)->memo_lock);
 	ext4_buf_put(b);
-	return err;
+	return 0;
 }
 
 static u32 orphan_after(const struct ext4_fs *fs, const struct ext4_ino *ei)
@@ -46,7 +44,7 @@ static int orphan_add_locked(struct ext4_handle *h, struct inode *i)
 	int err = ext4_write_access(h, fs->super_buf);
 
 	if (!err)
-		err = set_next(h, i, fs->super->last_orphan);
+		err = set_dtime(h, i, fs->super->last_orphan);
 	if (err)
 		return err;
 	fs->super->last_orphan = (u32)i->ino;
@@ -78,11 +76,11 @@ static int orphan_del_locked(struct ext4_handle *h, struct inode *i)
 		if (!err)
 			fs->super->last_orphan = next;
 	} else {
-		err = set_next(h, list_entry(ei->orphan_node.prev, struct ext4_ino, orphan_node)->inode,
+		err = set_dtime(h, list_entry(ei->orphan_node.prev, struct ext4_ino, orphan_node)->inode,
 			       next);
 	}
 	if (!err)
-		err = set_next(h, i, 0);
+		err = set_dtime(h, i, 0);
 	list_del(&ei->orphan_node);
 	ei->orphan = false;
 	return err;
@@ -226,23 +224,6 @@ int ext4_set_size(struct inode *i, u64 size)
 
 /* ---- Deletion ---- */
 
-static int raw_clear(struct ext4_handle *h, struct inode *i)
-{
-	struct ext4_inode *raw;
-	struct ext4_buf *b;
-	int err = ext4_inode_raw(i, &b, &raw);
-
-	if (err)
-		return err;
-	err = ext4_write_access(h, b);
-	if (!err) {
-		raw->dtime = MAX((u32)clock_inode_time().tv_sec, 1u);
-		ext4_inode_seal(&h->fs->g, (u32)i->ino, raw);
-	}
-	ext4_buf_put(b);
-	return err;
-}
-
 static int delete_inode(struct inode *i)
 {
 	struct ext4_fs *fs = ext4_fs(i->sb);
@@ -259,7 +240,7 @@ static int delete_inode(struct inode *i)
 	if (!err)
 		err = ext4_inode_store(&h, i);
 	if (!err)
-		err = raw_clear(&h, i);
+		err = set_dtime(&h, i, MAX((u32)clock_inode_time().tv_sec, 1u));
 	ext4_inode_leave(i); /* the number may be in use again at once */
 	if (!err)
 		err = ext4_inode_free(&h, (u32)i->ino, S_ISDIR(i->mode));

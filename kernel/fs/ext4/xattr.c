@@ -390,12 +390,12 @@ static int block_own(struct change *c, struct ext4_buf *old, struct ext4_buf **b
 	if (!err && old)
 		err = block_leave(c->h, c->i, old);
 	if (!err)
-		err = ext4_buf_new(c->h->fs, block, check_block, b);
+		err = ext4_buf_new(c->h, block, check_block, b);
 	if (err)
 		return err;
 	ext4_i(c->i)->acl_block = block;
 	count_acl_block(c->i, 1);
-	return ext4_write_access(c->h, *b);
+	return 0;
 }
 
 static void block_fill(struct change *c, struct ext4_buf *b)

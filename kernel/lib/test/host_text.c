@@ -74,6 +74,24 @@ static void str_copy_reports_truncation(void **state)
 	assert_int_equal(str_copy(buf, "x", 0), -E2BIG);
 }
 
+/* Every range of three words, against single bits. */
+static void bitmap_check_ranges(void)
+{
+	for (u32 first = 0; first < 192; first++)
+		for (u32 nr = 0; first + nr <= 192; nr++) {
+			u64 set[3] = {0}, clear[3] = {~0ULL, ~0ULL, ~0ULL}, want[3] = {0};
+
+			for (u32 i = first; i < first + nr; i++)
+				bitmap_set_plain(want, i);
+			bitmap_set_range(set, first, nr);
+			bitmap_clear_range(clear, first, nr);
+			assert_memory_equal(set, want, sizeof(want));
+			for (u32 i = 0; i < 3; i++)
+				assert_int_equal(clear[i], ~want[i]);
+			assert_true(bitmap_all_set(set, first, nr) && bitmap_all_clear(clear, first, nr));
+		}
+}
+
 static void bitmap_scans_respect_the_size(void **state)
 {
 	u64 map[3] = {0, BIT(5), ~0ULL};
@@ -83,6 +101,7 @@ static void bitmap_scans_respect_the_size(void **state)
 	assert_int_equal(bitmap_next_set(map, 69, 0), 69);
 	assert_int_equal(bitmap_next_clear(map, 192, 69), 70);
 	assert_int_equal(bitmap_next_clear(map, 192, 128), 192);
+	bitmap_check_ranges();
 	assert_int_equal(bitmap_next_clear(map, 192, 500), 192);
 	assert_int_equal(bitmap_next_set(map, 0, 0), 0);
 }

@@ -72,3 +72,15 @@ static inline void bitmap_clear_plain(u64 *map, u64 n)
 /* The first set (clear) bit at or after from, or `size` when there is none. */
 u64 bitmap_next_set(const u64 *map, u64 size, u64 from);
 u64 bitmap_next_clear(const u64 *map, u64 size, u64 from);
+
+/* Bits [first, first + nr); not atomic. */
+void bitmap_set_range(u64 *map, u64 first, u64 nr);
+void bitmap_clear_range(u64 *map, u64 first, u64 nr);
+static inline bool bitmap_all_set(const u64 *map, u64 first, u64 nr)
+{
+	return bitmap_next_clear(map, first + nr, first) == first + nr;
+}
+static inline bool bitmap_all_clear(const u64 *map, u64 first, u64 nr)
+{
+	return bitmap_next_set(map, first + nr, first) == first + nr;
+}
