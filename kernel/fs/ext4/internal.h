@@ -177,6 +177,7 @@ struct ext4_fs {
 	bool failed;                    /* the journal is lost; torn-free */
 	bool error_seen;                /* corruption was found; torn-free */
 	bool writable;                  /* the journal runs; mount and remount */
+	bool was_valid; /* by its state when it became writable; it is put back at the end */
 
 	struct ext4_buf *super_buf;     /* const: pinned; contents: handle */
 	struct ext4_super *super;       /* in it */

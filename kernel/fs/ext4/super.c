@@ -98,6 +98,7 @@ static void mark_mounted(struct ext4_fs *fs)
 {
 	struct ext4_super *s = fs->super;
 
+	fs->was_valid = s->state & EXT4_STATE_VALID;
 	s->mtime = (u32)clock_inode_time().tv_sec;
 	s->mnt_count++;
 	if (fs->journal && fs->journal->has_log)
@@ -107,6 +108,14 @@ static void mark_mounted(struct ext4_fs *fs)
 	/* Files above 2 GiB and the other things that may come to be. */
 	if (s->rev_level)
 		s->feature_ro_compat |= RO_LARGE_FILE;
+}
+
+static int write_clean(struct ext4_fs *fs)
+{
+	fs->super->feature_incompat &= ~INCOMPAT_RECOVER;
+	if (fs->was_valid)
+		fs->super->state |= EXT4_STATE_VALID;
+	return super_write(fs);
 }
 
 int ext4_go_writable(struct ext4_fs *fs)
@@ -119,17 +128,20 @@ int ext4_go_writable(struct ext4_fs *fs)
 		return -EROFS;
 	if (!fs->super->rev_level)
 		return -EROFS; /* too old to have the features that are written here */
-	err = ext4_journal_start(fs);
-	if (!err) {
-		fs->writable = true;
-		mark_mounted(fs);
-		err = super_write(fs);
-	}
+	/*
+	 * The flag first: a log that begins somewhere in a file system that does not have to be
+	 * recovered is something that e2fsck leaves to a human being.
+	 */
+	mark_mounted(fs);
+	err = super_write(fs);
+	if (!err)
+		err = ext4_journal_start(fs);
 	if (err) {
-		ext4_journal_stop(fs);
-		fs->writable = false;
+		if (!fs->journal || !fs->journal->has_log || !fs->journal->g.start)
+			(void)!write_clean(fs);
 		return err;
 	}
+	fs->writable = true;
 	__atomic_fetch_and(&fs->sb->flags, ~MS_RDONLY, __ATOMIC_SEQ_CST);
 	ext4_orphans_recover(fs);
 	return 0;
@@ -148,12 +160,7 @@ int ext4_go_readonly(struct ext4_fs *fs)
 		return -EIO; /* the log stays as it is: recovery is the next mount's */
 	if (j->has_log)
 		err = ext4_journal_write_super(j, 0, j->next_tid);
-	if (!err) {
-		fs->super->feature_incompat &= ~INCOMPAT_RECOVER;
-		fs->super->state |= EXT4_STATE_VALID;
-		err = super_write(fs);
-	}
-	return err;
+	return err ? err : write_clean(fs);
 }
 
 /* ---- Loading ---- */
