@@ -88,7 +88,8 @@ test-busybox:
 test-tools: $(B)/gatehouse $(B)/init $(KERNEL)
 	tests/apps/tools
 
-# Power cuts: POWERCUT_POINTS crash images of one recorded run.
+# Power cuts: POWERCUT_POINTS crash images of recorded runs of all workloads, half of them of the first;
+# those of PostgreSQL take some seconds each.
 POWERCUT_POINTS ?= 1000
 POWERCUT_OUT := $(TEST_OUT)/powercut
 
@@ -102,7 +103,15 @@ tests: $(POWERCUT_OUT)/spool $(POWERCUT_OUT)/replay $(TEST_OUT)/mutated/walk $(T
 
 .PHONY: powercut
 powercut: tests $(B)/gatehouse $(B)/init $(KERNEL)
-	tests/powercut/run -n $(POWERCUT_POINTS) -o 1000
+	tests/powercut/run -n $$(($(POWERCUT_POINTS) / 2)) -o 1000
+	tests/powercut/run -w sqlite -n $$(($(POWERCUT_POINTS) / 4)) -o 200
+	tests/powercut/run -w git -n $$(($(POWERCUT_POINTS) * 3 / 20)) -o 60
+	tests/powercut/run -w postgresql -n $$(($(POWERCUT_POINTS) / 10)) -o 100
+
+# The host's e2fsprogs and Gatehouse read each other's Debian root, byte for byte.
+.PHONY: test-interop
+test-interop: $(B)/gatehouse $(B)/init $(KERNEL)
+	tests/interop/run -f $(or $(FLAVOR),release) "$$(tests/apps/make-root -l tests/apps/packages-disk)"
 
 # busybox's own suite; the second is its `bc`, minutes of computing.
 test-busybox-suite: $(B)/gatehouse $(B)/init $(KERNEL)

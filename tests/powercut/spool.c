@@ -4,6 +4,7 @@
  *	spool write DIR DEVICE OFFSET FIRST LAST   runs operations; after each that is on stable
  *	                                           storage, its number goes to DEVICE at OFFSET
  *	spool verify DIR ACKED                     checks that operations up to ACKED are there
+ *	spool mark DEVICE OFFSET NUMBER            puts the number there, for a workload of its own
  *
  * The number on the device (beyond the file system's end) is how the recorder's log tells what had
  * been promised at each point. The disk is full of 'Z' before the file system is made on it, and
@@ -341,6 +342,10 @@ static void check(unsigned int acked)
 
 int main(int argc, char **argv)
 {
+	if (argc == 5 && strcmp(argv[1], "mark") == 0) {
+		promise(argv[2], atoll(argv[3]), (unsigned int)atoi(argv[4]));
+		return 0;
+	}
 	if (argc < 4 || chdir(argv[2]))
 		die("usage: spool write DIR DEVICE OFFSET FIRST LAST | verify DIR ACKED");
 	if (strcmp(argv[1], "verify") == 0) {
