@@ -121,10 +121,12 @@ test-busybox-suite-slow: $(B)/gatehouse $(B)/init $(KERNEL)
 
 # Programs of Debian's beside Linux: cases, stressors, tools; suites of programs that nobody here wrote.
 # Hours on a small machine the first time, most of them Linux's, whose records are kept.
-.PHONY: test-apps test-stress-ng test-posix-suite test-kernel-suite test-ptrace-suite
-test-apps test-stress-ng test-posix-suite test-kernel-suite test-ptrace-suite: $(B)/gatehouse $(B)/init $(KERNEL)
+.PHONY: test-apps test-apps-disk test-stress-ng test-posix-suite test-kernel-suite test-ptrace-suite
+test-apps test-apps-disk test-stress-ng test-posix-suite test-kernel-suite test-ptrace-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 test-apps:
 	tests/apps/compare -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+test-apps-disk:
+	tests/apps/compare -d -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 test-stress-ng:
 	tests/apps/stress-ng -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 test-posix-suite:
