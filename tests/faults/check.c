@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define BLOCK  4096
@@ -199,12 +201,107 @@ static void same_hash(void)
 		exit(1);
 }
 
+/* ---- Allocations that fail (debug flavours) ---- */
+
+static void op_mkdir(int n)
+{
+	mkdir(name_of((uint32_t)n), 0755);
+}
+
+static void op_xattr(int n)
+{
+	int fd = open(name_of(1000 + (uint32_t)n), O_CREAT | O_RDWR, 0644);
+
+	fsetxattr(fd, "user.large", data, 3000, 0);
+}
+
+static void op_sparse(int n)
+{
+	int fd = open("sparse", O_CREAT | O_RDWR, 0644);
+
+	for (int i = 0; i < 12; i++)
+		(void)!pwrite(fd, data, BLOCK, (off_t)(n * 12 + i) * 2 * BLOCK);
+	fsync(fd);
+}
+
+static void op_allocate(int n)
+{
+	(void)!fallocate(open("allocated", O_CREAT | O_RDWR, 0644), 0, (off_t)n * 4 * BLOCK, BLOCK);
+}
+
+static void op_names(int n)
+{
+	char path[256];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "many/%d-%0150d", n, i);
+		close(open(path, O_CREAT | O_WRONLY, 0644));
+	}
+}
+
+static void op_rename(int n)
+{
+	char from[256], to[256];
+
+	snprintf(from, sizeof(from), "many/%d-%0150d", n, 1);
+	snprintf(to, sizeof(to), "many/renamed-%d-%0150d", n, 1);
+	rename(from, to);
+}
+
+static void op_unlink(int n)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "many/%d-%0150d", n, 2);
+	unlink(path);
+}
+
+static void op_truncate(int n)
+{
+	(void)!ftruncate(open("sparse", O_RDWR), (off_t)(500 - n) * 2 * BLOCK);
+}
+
+/* op with its nth allocation or user copy failing. Did that happen? */
+static int op_failing(void (*op)(int), int nth)
+{
+	char left[16] = "";
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		int fd = open("/proc/self/fail-nth", O_RDWR);
+
+		dprintf(fd, "%d", nth);
+		op(nth);
+		_exit(pread(fd, left, sizeof(left) - 1, 0) > 0 && atoi(left) == 0);
+	}
+	return waitpid(child, &status, 0) == child && status == 1 << 8;
+}
+
+/* That nothing is left half done, e2fsck tells. */
+static void short_of_memory(void)
+{
+	static void (*const ops[])(int) = {op_mkdir, op_xattr, op_sparse, op_allocate, op_names,
+					   op_rename, op_unlink, op_truncate};
+	int failures = 0;
+
+	if (access("/proc/self/fail-nth", F_OK) || mkdir("short", 0755) || chdir("short") || mkdir("many", 0755))
+		return;
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		for (int nth = 2; nth < 40; nth++)
+			failures += op_failing(ops[i], nth);
+	claim(failures > 80, "allocations fail in all kinds of operations");
+	if (chdir(".."))
+		exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2 || chdir(argv[1]))
 		return 2;
 	writing();
 	reading();
+	short_of_memory();
 	life_goes_on();
 	same_hash();
 	return failed != 0;

@@ -114,7 +114,7 @@ static int group_load(struct ext4_fs *fs, u32 group)
 		return 0;
 	if (gr->bad)
 		return -EUCLEAN;
-	map = kmalloc(fs->g.block_size, GFP_KERNEL);
+	map = ext4_alloc(fs->g.block_size, GFP_KERNEL);
 	if (!map)
 		return -ENOMEM;
 	err = map_fill(fs, group, map);

@@ -116,11 +116,11 @@ static u32 cache_shrink(struct ext4_fs *fs, u32 nr)
 
 static struct ext4_buf *buf_make(struct ext4_fs *fs, u64 block)
 {
-	struct ext4_buf *b = kzalloc(sizeof(*b), GFP_KERNEL);
+	struct ext4_buf *b = ext4_alloc(sizeof(*b), GFP_KERNEL | GFP_ZERO);
 
 	if (!b)
 		return NULL;
-	b->data = kmalloc(fs->g.block_size, GFP_KERNEL);
+	b->data = ext4_alloc(fs->g.block_size, GFP_KERNEL);
 	if (!b->data) {
 		kfree(b);
 		return NULL;

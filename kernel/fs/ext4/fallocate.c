@@ -102,19 +102,17 @@ static int fill_hole(struct inode *i, struct ext4_map *m)
 		return err;
 	m->unwritten = true;
 	err = ext4_start(fs, &h, CREDITS_BLOCKS + CREDITS_MAP + CREDITS_INODE);
-	if (!err) {
-		rwsem_write_lock(&ext4_i(i)->map_lock);
-		err = ext4_blocks_use(&h, m->pblk, m->len);
-		if (!err)
-			err = ext4_map_enter(&h, i, m);
-		rwsem_write_unlock(&ext4_i(i)->map_lock);
-		if (!err)
-			err = ext4_inode_store(&h, i);
-		ext4_note_tid(&h, i, true);
-		ext4_stop(&h);
-	}
-	if (err)
+	if (err) {
 		ext4_blocks_release(fs, m->pblk, m->len);
+		return err;
+	}
+	rwsem_write_lock(&ext4_i(i)->map_lock);
+	err = ext4_map_taken(&h, i, m);
+	rwsem_write_unlock(&ext4_i(i)->map_lock);
+	if (!err)
+		err = ext4_inode_store(&h, i);
+	ext4_note_tid(&h, i, true);
+	ext4_stop(&h);
 	return err;
 }
 

@@ -426,16 +426,12 @@ static void pieces_release(struct write_batch *w)
 /* map_lock exclusively, in a handle. */
 static int piece_enter(struct ext4_handle *h, struct inode *i, struct piece *p)
 {
-	struct ext4_map m = {.lblk = p->lblk, .len = p->len, .pblk = p->pblk};
-	int err;
+	const struct ext4_map m = {.lblk = p->lblk, .len = p->len, .pblk = p->pblk};
 
 	if (p->kind == PIECE_UNWRITTEN)
 		return ext4_map_written(h, i, p->lblk, p->len);
-	err = ext4_blocks_use(h, p->pblk, p->len);
-	if (err)
-		return err;
 	p->kind = PIECE_PLACED; /* no longer ours to release */
-	return ext4_map_enter(h, i, &m);
+	return ext4_map_taken(h, i, &m);
 }
 
 /* Data of [.., end) is on the device: the size on the disk follows. map_lock exclusively. */

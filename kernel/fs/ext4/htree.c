@@ -403,7 +403,7 @@ static int leaf_split_into(struct ext4_handle *h, struct inode *dir, struct walk
 
 static int leaf_split(struct ext4_handle *h, struct inode *dir, struct walk *w, struct ext4_buf *b)
 {
-	struct split *s = kmalloc(sizeof(*s), GFP_KERNEL);
+	struct split *s = ext4_alloc(sizeof(*s), GFP_KERNEL);
 	int err = s ? leaf_split_into(h, dir, w, b, s) : -ENOMEM;
 
 	kfree(s);
@@ -562,7 +562,7 @@ int ext4_htree_make(struct ext4_handle *h, struct inode *dir, const struct ext4_
 
 	if (err)
 		return err;
-	s = kmalloc(sizeof(*s), GFP_KERNEL);
+	s = ext4_alloc(sizeof(*s), GFP_KERNEL);
 	/* ".." ends where the index's description will begin. */
 	if (s && ext4_place_entry(&dots)->rec_len == 12)
 		err = make_index(h, dir, dots.buf, s);

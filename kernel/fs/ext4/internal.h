@@ -37,6 +37,13 @@ struct ext4_map;
 
 /* ---- Requests (io.c) ---- */
 
+/*
+ * A commit cannot be given up for want of memory, and neither can a handle's owner who has changed the first of
+ * the blocks that belong together: they try until others have freed some. NULL for everybody else.
+ */
+void *ext4_alloc(size_t size, unsigned int gfp);
+bool ext4_wait_for_memory(void); /* false: the caller need not try again */
+
 /* A number of requests that are submitted together and waited for together. */
 struct ext4_io {
 	struct ext4_fs *fs;
@@ -425,6 +432,8 @@ int ext4_map_written(struct ext4_handle *h, struct inode *i, u32 lblk, u32 len) 
  */
 int ext4_unmap(struct ext4_handle *h, struct inode *i, u32 first, u32 last, bool *done) __must_check;
 void ext4_memo_drop(struct ext4_ino *ei);
+/* Enters blocks that were taken (ext4_blocks_take) and marks them in use; when that fails, they are free. */
+int ext4_map_taken(struct ext4_handle *h, struct inode *i, const struct ext4_map *m) __must_check;
 /* Allocates one block of a directory or symlink at lblk and enters it. */
 int ext4_map_new_block(struct ext4_handle *h, struct inode *i, u32 lblk, ext4_check_fn check,
 		       struct ext4_buf **b) __must_check;

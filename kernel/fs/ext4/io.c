@@ -37,25 +37,30 @@ static void ended(struct bio *bio)
 		complete(&io->done);
 }
 
-/* A commit cannot be given up for want of memory: its thread tries until others have freed some. */
-static struct request *request_alloc(u32 nr_vecs)
+bool ext4_wait_for_memory(void)
 {
-	size_t size = sizeof(struct request) + nr_vecs * sizeof(struct bio_vec);
-	struct request *r = kzalloc(size, GFP_KERNEL);
+	if (!(current->flags & (TASK_F_KTHREAD | TASK_F_IN_JOURNAL)))
+		return false;
+	sched_set_state(TASK_UNINTERRUPTIBLE);
+	schedule_until(clock_monotonic() + NAP_NS);
+	return true;
+}
 
-	while (!r && current->flags & TASK_F_KTHREAD) {
-		sched_set_state(TASK_UNINTERRUPTIBLE);
-		schedule_until(clock_monotonic() + NAP_NS);
-		r = kzalloc(size, GFP_KERNEL);
-	}
-	return r;
+void *ext4_alloc(size_t size, unsigned int gfp)
+{
+	void *p;
+
+	do
+		p = kmalloc(size, gfp);
+	while (unlikely(!p) && ext4_wait_for_memory());
+	return p;
 }
 
 int ext4_io_add(struct ext4_io *io, enum bio_op op, u32 flags, u64 block, u32 nr,
 		const struct bio_vec *vecs, u32 nr_vecs, void *private)
 {
 	u32 shift = io->fs->g.block_bits - SECTOR_SHIFT;
-	struct request *r = request_alloc(nr_vecs);
+	struct request *r = ext4_alloc(sizeof(*r) + nr_vecs * sizeof(*vecs), GFP_KERNEL | GFP_ZERO);
 
 	if (!r)
 		return -ENOMEM;

@@ -219,7 +219,7 @@ int ext4_write_access(struct ext4_handle *h, struct ext4_buf *b)
 
 	if (e && READ_ONCE(e->tx) == h->tx)
 		return 0;
-	e = kmalloc(sizeof(*e), GFP_KERNEL);
+	e = ext4_alloc(sizeof(*e), GFP_KERNEL);
 	if (!e)
 		return -ENOMEM;
 	for (;;) {
@@ -228,7 +228,7 @@ int ext4_write_access(struct ext4_handle *h, struct ext4_buf *b)
 		spin_unlock(&j->lock);
 		if (done)
 			break;
-		copy = kmalloc(h->fs->g.block_size, GFP_KERNEL);
+		copy = ext4_alloc(h->fs->g.block_size, GFP_KERNEL);
 		if (!copy) {
 			err = -ENOMEM;
 			break;
@@ -257,8 +257,11 @@ struct ext4_buf *ext4_entry_remove(struct ext4_jentry *e)
 static int revokes_grow(struct ext4_journal *j, struct ext4_tx *tx)
 {
 	u32 max = tx->max_revokes ? 2 * tx->max_revokes : 64;
-	u64 *new = kvmalloc(max * sizeof(*new), GFP_KERNEL), *old = NULL;
+	u64 *new, *old = NULL;
 
+	do
+		new = kvmalloc(max * sizeof(*new), GFP_KERNEL);
+	while (!new && ext4_wait_for_memory());
 	if (!new)
 		return -ENOMEM;
 	spin_lock(&j->lock);
@@ -313,7 +316,7 @@ int ext4_forget(struct ext4_handle *h, u64 block)
 int ext4_free_later(struct ext4_handle *h, u64 block, u32 nr)
 {
 	struct ext4_journal *j = h->fs->journal;
-	struct ext4_freed *f = kmalloc(sizeof(*f), GFP_KERNEL), *last;
+	struct ext4_freed *f = ext4_alloc(sizeof(*f), GFP_KERNEL), *last;
 
 	if (!f)
 		return -ENOMEM;

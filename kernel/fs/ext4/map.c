@@ -88,6 +88,20 @@ int ext4_map_enter(struct ext4_handle *h, struct inode *i, const struct ext4_map
 	return 0;
 }
 
+int ext4_map_taken(struct ext4_handle *h, struct inode *i, const struct ext4_map *m)
+{
+	int err = ext4_blocks_use(h, m->pblk, m->len);
+
+	if (err) {
+		ext4_blocks_release(h->fs, m->pblk, m->len);
+		return err;
+	}
+	err = ext4_map_enter(h, i, m);
+	if (err) /* a block of the map cannot be read */
+		(void)!ext4_blocks_free(h, m->pblk, m->len, false);
+	return err;
+}
+
 int ext4_map_written(struct ext4_handle *h, struct inode *i, u32 lblk, u32 len)
 {
 	ext4_memo_drop(ext4_i(i));
