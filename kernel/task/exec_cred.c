@@ -11,17 +11,23 @@
 #include <vfs/file_caps.h>
 #include "exec.h"
 
+/*
+ * chown takes the bits away and gives the file to somebody else, under the inode's lock: the old mode with the
+ * new owner would be a gift of his.
+ */
 static void cred_apply_setid(struct cred *c, const struct file *f)
 {
-	u32 mode = READ_ONCE(f->inode->mode);
+	struct inode *i = f->inode;
 
-	if (!mount_may_suid(f->path.mnt) || current->no_new_privs)
+	if (!(READ_ONCE(i->mode) & (S_ISUID | S_ISGID)) || !mount_may_suid(f->path.mnt) || current->no_new_privs)
 		return;
-	if (mode & S_ISUID)
-		c->euid = READ_ONCE(f->inode->uid);
+	rwsem_read_lock(&i->lock);
+	if (i->mode & S_ISUID)
+		c->euid = i->uid;
 	/* Set-group-id without group execution means mandatory locking, not privilege. */
-	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		c->egid = READ_ONCE(f->inode->gid);
+	if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		c->egid = i->gid;
+	rwsem_read_unlock(&i->lock);
 }
 
 static bool root_is_special(const struct cred *c)

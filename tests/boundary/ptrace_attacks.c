@@ -70,11 +70,12 @@ static void make_setid(const char *path)
 {
 	char cmd[8192];
 
+	if (!enter_setid_directory())
+		SKIP("no file system with set-id bits");
 	snprintf(cmd, sizeof(cmd), "cp %s %s", test_self, path);
 	CHECK_EQ(system(cmd), 0);
 	CHECK_OK(chown(path, 0, 0));
 	CHECK_OK(chmod(path, 04755));
-	CHECK_OK(chmod(".", 0755));
 }
 
 static void exec_setid(void)
@@ -95,8 +96,7 @@ TEST(set_id_gains_nothing_under_a_tracer)
 		if (!pid)
 			exec_setid();
 		st = test_reap(pid);
-		if (st != 2 << 8)
-			_exit(0); /* a mount without set-id */
+		CHECK_EQ(st, 2 << 8);
 		TRACEE(pid)
 			exec_setid();
 		STEP_TO(PTRACE_CONT, pid, 0, STOP(SIGTRAP));
