@@ -87,6 +87,14 @@ TEST_LIMIT(a_name_that_changes_gives_nothing_away, 60)
 	test_reap(pid);
 }
 
+/* Whether root reads something that another has opened. */
+HELPER(deputy)
+{
+	char c;
+
+	return geteuid() == 0 && read(0, &c, 1) == 1 ? 4 : 2;
+}
+
 HELPER(stays)
 {
 	pause();
@@ -143,6 +151,15 @@ TEST(files_opened_before_tell_nothing_of_the_next_program)
 				text[n] = '\0';
 				FAIL("%s: %zd bytes: %.600s", names[i], n, text);
 			}
+		}
+		for (size_t i = 0; i < 3; i++) {
+			pid_t deputy = test_fork();
+
+			if (!deputy) {
+				CHECK_OK(dup2(fds[i], 0));
+				execl("./gains", "gains", "--helper", "deputy", NULL);
+			}
+			CHECK_EQ(test_reap(deputy) >> 8, 2);
 		}
 		kill(pid, SIGKILL);
 		test_reap(pid);

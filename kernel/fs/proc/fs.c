@@ -392,15 +392,37 @@ struct open_text {
 	struct text text;  /* lock: from `base` on */
 	u64 base;          /* lock: what comes before has been read and is gone */
 	bool made;         /* lock */
+	struct mm *mm;     /* immutable: of entries bound to it; a reference to the structure */
 };
+
+/* The address space that a task has now; only the structure is kept. */
+static struct mm *mm_of(struct task *t)
+{
+	struct mm *mm = task_get_mm(t);
+
+	if (mm) {
+		mm_ref(mm);
+		mm_put(mm);
+	}
+	return mm;
+}
 
 static int text_open(struct inode *inode, struct file *f)
 {
 	struct open_text *o = kzalloc(sizeof(*o), GFP_KERNEL);
+	struct task *t;
 
-	(void)inode;
 	if (!o)
 		return -ENOMEM;
+	if (proc_of(inode)->entry->of_mm) {
+		t = proc_task_get(inode);
+		if (!t) {
+			kfree(o);
+			return -ESRCH;
+		}
+		o->mm = mm_of(t);
+		task_put(t);
+	}
 	mutex_init(&o->lock, LOCK_RANK_PROC_TEXT);
 	f->private = o;
 	return 0;
@@ -411,7 +433,25 @@ static void text_release(struct file *f)
 	struct open_text *o = f->private;
 
 	text_fini(&o->text);
+	if (o->mm)
+		mm_unref(o->mm);
 	kfree(o);
+}
+
+static void text_rewind(struct open_text *o)
+{
+	struct text *t = &o->text;
+
+	t->len = 0;
+	t->next = 0;
+	t->failed = t->more = false;
+	o->base = 0;
+}
+
+/* Of a program that the task has left, a file says no more, whoever reads it; asked before and after. */
+static bool is_left(const struct open_text *o, const struct proc_target *target)
+{
+	return target->entry->of_mm && READ_ONCE(target->task->mm) != o->mm;
 }
 
 /* As far as `end`, or all there is. */
@@ -426,23 +466,15 @@ static int text_make(struct open_text *o, struct inode *i, u64 end)
 	o->text.enough = end - o->base;
 	if (e->guarded && !proc_may_access(target.task))
 		err = -EACCES;
-	else
+	else if (!is_left(o, &target))
 		err = e->show(&o->text, &target);
+	if (is_left(o, &target))
+		text_rewind(o);
 	target_close(&target);
 	if (!err && o->text.failed)
 		err = -ENOMEM;
 	o->made = !err;
 	return err;
-}
-
-static void text_rewind(struct open_text *o)
-{
-	struct text *t = &o->text;
-
-	t->len = 0;
-	t->next = 0;
-	t->failed = t->more = false;
-	o->base = 0;
 }
 
 /* Forgets what lies before pos: a list of any length is read through a small buffer. */

@@ -60,6 +60,8 @@ struct proc_entry {
 	const struct file_ops *fops;
 	/* Only for those who may look into the task (ptrace_may_access's rule). */
 	bool guarded;
+	/* A text about the address space that the task had when it was opened; guarded. */
+	bool of_mm;
 	/* A setting of /proc/sys: what it is about, for show and store; judged by
 	 * proc_setting_permission. */
 	const void *setting;

@@ -512,7 +512,7 @@ int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 #endif
 
 #define COMMON_ENTRIES                                                                             \
-	{.name = "auxv", .mode = S_IFREG | 0400, .show = show_auxv, .guarded = true},              \
+	{.name = "auxv", .mode = S_IFREG | 0400, .show = show_auxv, .guarded = true, .of_mm = true},              \
 		{.name = "cmdline", .mode = S_IFREG | 0444, .show = show_cmdline},                 \
 		{.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm},  \
 		{.name = "coredump_filter", .mode = S_IFREG | 0644,                                \
@@ -520,7 +520,7 @@ int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 		{.name = "cwd", .mode = S_IFLNK | 0777, .readlink = read_cwd, .jump = jump_cwd,    \
 		 .guarded = true},                                                                 \
 		{.name = "environ", .mode = S_IFREG | 0400, .show = show_environ,                  \
-		 .guarded = true},                                                                 \
+		 .guarded = true, .of_mm = true},                                                                 \
 		{.name = "exe", .mode = S_IFLNK | 0777, .readlink = read_exe, .jump = jump_exe,    \
 		 .guarded = true},                                                                 \
 		FAIL_NTH_ENTRY                                                                     \
@@ -530,7 +530,7 @@ int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 		 .list = proc_fd_list, .guarded = true},                                           \
 		{.name = "io", .mode = S_IFREG | 0400, .show = show_io, .guarded = true},          \
 		{.name = "limits", .mode = S_IFREG | 0444, .show = show_limits},                   \
-		{.name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .guarded = true}, \
+		{.name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .guarded = true, .of_mm = true}, \
 		{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops, .guarded = true},  \
 		{.name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo},             \
 		{.name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts},                   \

@@ -213,9 +213,9 @@ static int show_mountstats(struct text *t, const struct proc_target *target)
 		 .guarded = true},                                                                 \
 		{.name = "sched", .mode = S_IFREG | 0444, .show = show_sched},                     \
 		{.name = "smaps", .mode = S_IFREG | 0444, .show = proc_show_smaps,                 \
-		 .guarded = true},                                                                 \
+		 .guarded = true, .of_mm = true},                                                                 \
 		{.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_show_smaps_rollup,   \
-		 .guarded = true},                                                                 \
+		 .guarded = true, .of_mm = true},                                                                 \
 		{.name = "stack", .mode = S_IFREG | 0400, .show = show_stack, .guarded = true},    \
 		{.name = "syscall", .mode = S_IFREG | 0400, .show = show_syscall,                  \
 		 .guarded = true},                                                                 \
