@@ -58,12 +58,15 @@ static inline u64 vma_pgoff_of(const struct vma *v, u64 addr)
 	return v->pgoff + ((addr - v->start) >> PAGE_SHIFT);
 }
 
-/* VMA_READ, WRITE and EXEC are the PTE_ bits of the same names. */
+/*
+ * VMA_READ, WRITE and EXEC are the PTE_ bits of the same names. What can be written can be read: without that,
+ * a page that must not be written yet would not be present at all.
+ */
 static inline unsigned int vma_prot(const struct vma *v)
 {
 	static_assert(VMA_READ == PTE_READ && VMA_WRITE == PTE_WRITE && VMA_EXEC == PTE_EXEC,
 		      "protection bits");
-	return (v->flags & (VMA_READ | VMA_WRITE | VMA_EXEC)) | PTE_USER;
+	return (v->flags & (VMA_READ | VMA_WRITE | VMA_EXEC)) | (v->flags & VMA_WRITE ? PTE_READ : 0) | PTE_USER;
 }
 
 /* Is p part of the resident set? The kernel's own pages are not; a private copy of one is. */
