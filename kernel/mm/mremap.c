@@ -67,13 +67,18 @@ static int move_pages(struct mm *mm, struct vma *v, u64 from, u64 to, u64 len) N
 	return err;
 }
 
-/* The old place after a move: gone, or with DONTUNMAP an area without pages. */
-static int leave_old_place(struct remap *r, struct vma *v)
+/*
+ * The old place after a move: gone, or with DONTUNMAP an area without pages. The area is looked up anew: it
+ * may have become one with the copy, if that lies beside it.
+ */
+static int leave_old_place(struct remap *r)
 {
 	struct mm *mm = r->mm;
+	struct vma *v;
 
 	if (!(r->flags & MREMAP_DONTUNMAP))
 		return unmap_locked(mm, r->addr, r->addr + r->old_len);
+	v = vma_find_overlap(mm, r->addr, r->addr + 1);
 	if (v->flags & VMA_LOCKED)
 		return vma_change(mm, &v, r->addr, r->addr + r->old_len,
 				  v->flags & ~(VMA_LOCKED | VMA_LOCKONFAULT));
@@ -110,7 +115,7 @@ static int move_area(struct remap *r, struct vma *v)
 		return err;
 	}
 	vma_coalesce(mm, copy);
-	return old_pages ? leave_old_place(r, v) : 0;
+	return old_pages ? leave_old_place(r) : 0;
 }
 
 /* What Linux checks in vma_to_resize. */
