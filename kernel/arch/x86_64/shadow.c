@@ -4,7 +4,7 @@
  * code runs (early.c), that of the direct map from mm_boot_init on, and that of a kernel stack comes and goes
  * with the stack, through arch_kernel_map.
  *
- * Boot CPU only, interrupts disabled. Nothing outside CONFIG_KASAN.
+ * Boot CPU only, interrupts disabled; arch_in_image in any context. Nothing outside CONFIG_KASAN.
  */
 #include <arch/mmu.h>
 #include <mm/page.h>
