@@ -78,7 +78,11 @@ TEST_LIMIT(each_pointer_of_each_call, 600)
 		if (pid == 0)
 			race(c);
 		status = test_reap(pid);
-		if (status && status != SIGALRM) /* it has become another program, which has no handler */
+		/*
+		 * It may have become another program, without arguments when the page was empty: one that has
+		 * no handler for the alarm, and a busybox that was not told which of its programs to be.
+		 */
+		if (status && status != SIGALRM && !(strstr(c->name, "exec") && status == 127 << 8))
 			FAIL("%s: wait status %#x", c->name, status);
 	}
 	pointer_calls_end();
