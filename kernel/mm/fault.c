@@ -74,15 +74,14 @@ static int fault_anon(struct mm *mm, struct vma *v, struct pte *ptep, bool write
 	}
 	spin_lock(&mm->page_table_lock);
 	raced = !pte_none(pte_get(ptep));
-	if (!raced)
+	if (!raced) {
 		pte_set(ptep, e);
+		if (write)
+			rss_add(mm, p, 1); /* once unlocked, MADV_DONTNEED may have freed it */
+	}
 	spin_unlock(&mm->page_table_lock);
-	if (!write)
-		return 0;
-	if (raced)
+	if (write && raced)
 		page_put(p);
-	else
-		rss_add(mm, p, 1);
 	return 0;
 }
 
@@ -119,8 +118,8 @@ static int cow_copy(struct mm *mm, struct vma *v, u64 addr, struct pte *ptep, st
 		pte_set(ptep, (struct pte){0});
 		arch_tlb_flush_range(mm, addr, addr + PAGE_SIZE);
 		pte_set(ptep, anon_pte(v, p));
-		spin_unlock(&mm->page_table_lock);
 		rss_add(mm, p, 1);
+		spin_unlock(&mm->page_table_lock);
 		release_replaced(mm, v, old);
 	} else {
 		spin_unlock(&mm->page_table_lock);

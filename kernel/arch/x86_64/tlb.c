@@ -98,9 +98,9 @@ void arch_mm_lazy_leave(void)
 		return;
 	WRITE_ONCE(s->lazy, false);
 	smp_mb();
-	now = s->mm ? flushes_of(s->mm) : s->seen;
-	if (now != s->seen) {
-		s->seen = now;
+	now = s->mm ? flushes_of(s->mm) : READ_ONCE(s->seen);
+	if (now != READ_ONCE(s->seen)) {
+		WRITE_ONCE(s->seen, now);
 		arch_tlb_flush_local();
 	}
 }
@@ -148,19 +148,19 @@ static void flush_user_here(void *arg)
 {
 	struct tlb_state *s = this_cpu_ptr(tlb_state);
 	const struct flush *f = arg;
-	u64 now;
+	u64 seen = READ_ONCE(s->seen), now;
 
-	if (s->mm != f->mm || s->seen >= f->gen)
+	if (s->mm != f->mm || seen >= f->gen)
 		return;
-	if (s->seen + 1 == f->gen && f->end - f->start <= FLUSH_ALL_PAGES * PAGE_SIZE) {
+	if (seen + 1 == f->gen && f->end - f->start <= FLUSH_ALL_PAGES * PAGE_SIZE) {
 		for (u64 a = f->start & PAGE_MASK; a < f->end; a += PAGE_SIZE)
 			invlpg(a);
-		s->seen = f->gen;
+		WRITE_ONCE(s->seen, f->gen);
 		return;
 	}
 	now = flushes_of(f->mm);
 	arch_tlb_flush_local();
-	s->seen = now;
+	WRITE_ONCE(s->seen, now);
 }
 
 /* Preemption is off, so that "here" and "the others" are one snapshot. */
