@@ -78,15 +78,16 @@ static void skip_written(struct pass *p)
 static int tx_step(struct pass *p, struct ext4_tx *tx, bool *empty)
 {
 	struct ext4_journal *j = p->j;
-	int err = 0;
+	int err;
 
 	spin_lock(&j->lock);
+	err = j->error; /* a commit that failed leaves its changes in blocks that look committed */
 	*empty = list_empty(&tx->entries);
-	if (!*empty)
+	if (!*empty && !err)
 		collect(p, tx);
 	spin_unlock(&j->lock);
-	if (*empty)
-		return 0;
+	if (*empty || err)
+		return err;
 	if (!p->nr && p->blocked)
 		return ext4_sync_tid(j->fs, p->tid);
 	err = write_home(p);

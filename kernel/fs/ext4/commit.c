@@ -212,7 +212,10 @@ static int write_home(struct ext4_journal *j, struct ext4_tx *tx)
 
 /* ---- After the commit ---- */
 
-/* The entry's block is committed: it waits for its checkpoint, in the place of an older state. */
+/*
+ * The entry's block is committed: it waits for its checkpoint, in the place of an older state. Or the
+ * commit has failed: then the older state, which counts, stays.
+ */
 static struct ext4_buf *entry_committed(struct ext4_journal *j, struct ext4_jentry *e)
 {
 	struct ext4_buf *b = e->buf, *drop = NULL;
@@ -221,13 +224,12 @@ static struct ext4_buf *entry_committed(struct ext4_journal *j, struct ext4_jent
 		b->newest = NULL;
 	kfree(e->frozen);
 	e->frozen = NULL;
+	if (!j->has_log || j->error)
+		return ext4_entry_remove(e);
 	if (b->ckpt)
 		drop = ext4_entry_remove(b->ckpt);
-	if (j->has_log && !j->error) {
-		b->ckpt = e;
-		return drop;
-	}
-	return ext4_entry_remove(e); /* there was no older one */
+	b->ckpt = e;
+	return drop;
 }
 
 static void settle_entries(struct ext4_journal *j, struct ext4_tx *tx)

@@ -39,13 +39,13 @@ void ext4_fail(struct ext4_fs *fs, int err, const char *what)
 {
 	struct ext4_journal *j = fs->journal;
 
+	spin_lock(&j->lock);
+	WRITE_ONCE(j->error, -EIO); /* for every caller: what it does next relies on it */
+	spin_unlock(&j->lock);
 	if (__atomic_exchange_n(&fs->failed, true, __ATOMIC_SEQ_CST))
 		return;
 	pr_err("ext4 (%s): %s: error %d; read-only from now on\n", fs->bdev->name, what, -err);
 	__atomic_fetch_or(&fs->sb->flags, MS_RDONLY, __ATOMIC_SEQ_CST);
-	spin_lock(&j->lock);
-	WRITE_ONCE(j->error, -EIO);
-	spin_unlock(&j->lock);
 	wake_up_all(&j->changed);
 }
 
