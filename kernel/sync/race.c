@@ -26,14 +26,19 @@
 
 enum { READ = 0, WRITE = 1, MARKED = 2 };
 
-/* A watched access: address, size and kind in one word; 0: free. */
+/*
+ * A watched access: address, size and kind in one word; 0: free. Who runs into it puts the place and the kind of
+ * his own access there instead, in one step: a second place that came later could stand in a slot which is another
+ * watch's by then.
+ */
 #define WATCH(addr, size, kind) (((u64)(addr) & GENMASK_ULL(48)) | (u64)(size) << 56 | (u64)((kind) & WRITE) << 55)
 #define GENMASK_ULL(n)          ((1ULL << (n)) - 1)
 #define CAUGHT                  BIT(54)
+#define CAUGHT_BY(ip, kind)     (((u64)(ip) & GENMASK_ULL(48)) | CAUGHT | (u64)(kind) << 56)
+#define CATCHER_KIND(w)         ((u32)((w) >> 56))
+#define CATCHER_PLACE(w)        ((uptr)(w) | ~GENMASK_ULL(48))
 
 static u64 watches[SLOTS];
-static uptr catcher[SLOTS]; /* who ran into it: valid once CAUGHT is set */
-static u8 catcher_kind[SLOTS];
 static bool enabled;
 static DEFINE_PER_CPU(s32, race_skip);
 static DEFINE_PER_CPU(u32, race_busy);
@@ -60,10 +65,7 @@ static void run_into(uptr addr, size_t size, u32 kind, uptr ip)
 	/* The watched access is plain. */
 	if ((kind & MARKED) && !(kind & WRITE) && n <= 8 && IS_ALIGNED(at, n))
 		return;
-	if (__atomic_compare_exchange_n(slot, &w, w | CAUGHT, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-		catcher_kind[slot - watches] = (u8)kind;
-		__atomic_store_n(&catcher[slot - watches], ip, __ATOMIC_RELEASE);
-	}
+	__atomic_compare_exchange_n(slot, &w, CAUGHT_BY(ip, kind), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 static u64 value_at(uptr addr, size_t size)
@@ -127,17 +129,13 @@ static __noinline void watch(uptr addr, size_t size, u32 kind, uptr ip)
 	for (u32 i = 0; i < WAIT_LOOPS; i++)
 		cpu_relax();
 	after = value_at(addr, size);
-	w = __atomic_exchange_n(slot, w | CAUGHT, __ATOMIC_SEQ_CST); /* keeps others off */
-	if (before != after) {
-		u32 i = (u32)(slot - watches);
-		uptr other = 0;
-
-		for (u32 n = 0; (w & CAUGHT) && !other && n < 100000; n++)
-			other = __atomic_load_n(&catcher[i], __ATOMIC_ACQUIRE);
-		report(addr, size, kind, ip, other, other ? catcher_kind[i] : WRITE);
-	}
-	__atomic_store_n(&catcher[slot - watches], 0, __ATOMIC_RELAXED);
-	__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
+	w = __atomic_exchange_n(slot, 0, __ATOMIC_SEQ_CST);
+	if (before == after)
+		return;
+	if (w & CAUGHT)
+		report(addr, size, kind, ip, CATCHER_PLACE(w), CATCHER_KIND(w));
+	else
+		report(addr, size, kind, ip, 0, WRITE);
 }
 
 static __always_inline void check(uptr addr, size_t size, u32 kind, uptr ip)
