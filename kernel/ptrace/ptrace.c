@@ -102,7 +102,7 @@ static long ptrace_resume(struct task *t, u64 request, u64 sig)
 	set_work(t, WORK_ENTER_PTRACE | WORK_EXIT_PTRACE, request == PTRACE_SYSCALL);
 	set_work(t, WORK_ENTER_EMULATE, arch_request_emulates(request));
 	if (request == PTRACE_SINGLESTEP || arch_request_steps(request))
-		arch_step_begin(t);
+		arch_step_begin(t, request);
 	else
 		arch_step_end(t);
 	/* wait(2) looks under siglock: it must not take the signal for another report. */
@@ -252,7 +252,7 @@ static long ptrace_request(struct task *t, u64 request, u64 addr, u64 data)
 #endif
 		return ptrace_set_options(t, data);
 	default:
-		if (arch_request_emulates(request))
+		if (arch_request_steps(request) || arch_request_emulates(request))
 			return ptrace_resume(t, request, data);
 		return request_state(t, request, addr, data);
 	}

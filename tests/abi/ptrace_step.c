@@ -21,10 +21,12 @@ static u64 debugreg(pid_t pid, int n)
 	      (errno == EINVAL || errno == EPERM || errno == EIO))
 
 /* Labels of instructions, for the tracer to stop at. */
-void step_nops(void), step_after(void), step_popf(void), step_syscall(void);
-__asm__(".globl step_nops, step_after, step_popf, step_syscall\n"
+void step_nops(void), step_after(void), step_popf(void), step_syscall(void), step_branch(void), step_there(void);
+__asm__(".globl step_nops, step_after, step_popf, step_syscall, step_branch, step_there\n"
 	"step_nops: nop; nop\n"
 	"step_after: nop; ret\n"
+	"step_branch: nop; nop; jmp step_there; nop\n"
+	"step_there: nop; nop; ret\n"
 	"step_popf: pushfq; popfq; nop; ret\n"
 	"step_syscall: mov $39, %eax\n syscall\n nop; ret\n");
 
@@ -72,6 +74,28 @@ TEST(a_step_over_a_system_call_ends_behind_it)
 	CHECK_EQ(regs_of(pid).r11 & TF, TF); /* SYSCALL has put the flags there */
 	STEP_TO(PTRACE_SINGLESTEP, pid, 0, STOP(SIGTRAP));
 	CHECK_EQ(regs_of(pid).rip, (u64)step_syscall + 8);
+	STEP_TO(PTRACE_CONT, pid, 0, 0);
+}
+
+/* At each instruction where the CPU has no such mode. */
+TEST(steps_by_blocks_stop_at_a_branch_at_the_latest)
+{
+	pid_t pid;
+	u64 at;
+	int steps = 0;
+
+	TRACEE_AT(pid, step_branch);
+	do {
+		STEP_TO(PTRACE_SINGLEBLOCK, pid, 0, STOP(SIGTRAP));
+		at = regs_of(pid).rip;
+		CHECK(at > (u64)step_branch && at <= (u64)step_there);
+		CHECK_EQ(siginfo_of(pid).si_code, TRAP_TRACE);
+		CHECK_EQ(regs_of(pid).eflags & TF, 0);
+	} while (at != (u64)step_there && ++steps < 3);
+	CHECK_EQ(at, (u64)step_there);
+	STEP_TO(PTRACE_SINGLESTEP, pid, 0, STOP(SIGTRAP));
+	CHECK_EQ(regs_of(pid).rip, (u64)step_there + 1);
+	STEP_TO(PTRACE_SINGLEBLOCK, pid, 0, STOP(SIGTRAP));
 	STEP_TO(PTRACE_CONT, pid, 0, 0);
 }
 

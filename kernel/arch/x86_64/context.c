@@ -169,6 +169,8 @@ struct task *arch_switch(struct task *prev, struct task *next)
 	if (unlikely(prev->arch.rare | next->arch.rare)) {
 		io_ports_switch(next);
 		tsc_access_switch(next);
+		if ((prev->arch.rare | next->arch.rare) & ARCH_RARE_BLOCK)
+			block_step_switch(next);
 		if ((prev->arch.rare | next->arch.rare) & ARCH_RARE_SPEC)
 			speculation_switch(prev, next);
 	}

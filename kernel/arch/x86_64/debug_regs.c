@@ -10,7 +10,9 @@
 #include <mm/slab.h>
 #include <task/task.h>
 #include <x86/debug.h>
+#include <x86/msr.h>
 
+#define DEBUGCTL_BTF BIT(1)
 #define DR7_RESERVED 0xfc00ULL /* with general detect */
 
 enum { DR_EXECUTE = 0, DR_WRITE = 1, DR_IO = 2, DR_ACCESS = 3 };
@@ -58,6 +60,21 @@ void debug_regs_switch(const struct task *next)
 	for (unsigned int n = 0; n < NR_BREAKPOINTS; n++)
 		debug_addr_load(n, d->addr[n]);
 	debug_control_load((d->control & U32_MAX & ~DR7_RESERVED) | DR7_FIXED);
+}
+
+void block_step_switch(const struct task *next)
+{
+	wrmsr(MSR_DEBUGCTL, next->arch.rare & ARCH_RARE_BLOCK ? DEBUGCTL_BTF : 0);
+}
+
+void block_step_end(void)
+{
+	if (likely(!(current->arch.rare & ARCH_RARE_BLOCK)))
+		return;
+	preempt_disable();
+	current->arch.rare &= (u8)~ARCH_RARE_BLOCK;
+	block_step_switch(current);
+	preempt_enable();
 }
 
 void debug_regs_reset(void)

@@ -229,7 +229,7 @@ bool arch_request_regset(u64 request, u32 *type, bool *set)
 
 bool arch_request_steps(u64 request)
 {
-	return request == PTRACE_SYSEMU_SINGLESTEP;
+	return request == PTRACE_SYSEMU_SINGLESTEP || request == PTRACE_SINGLEBLOCK;
 }
 
 bool arch_request_emulates(u64 request)
@@ -315,7 +315,7 @@ static bool next_sets_tf(struct task *t)
 	return false;
 }
 
-void arch_step_begin(struct task *t)
+void arch_step_begin(struct task *t, u64 request)
 {
 	struct regs *r = task_regs(t);
 	bool own = r->rflags & X86_EFLAGS_TF; /* set already: by us only if forced_tf says so */
@@ -323,10 +323,15 @@ void arch_step_begin(struct task *t)
 	t->arch.stepping = true;
 	r->rflags |= X86_EFLAGS_TF;
 	task_set_work(t, WORK_EXIT_STEP | WORK_IRET);
-	if (next_sets_tf(t))
+	t->arch.rare &= (u8)~ARCH_RARE_BLOCK;
+	if (next_sets_tf(t)) {
 		t->arch.forced_tf = false;
-	else if (!own)
+		return;
+	}
+	if (!own)
 		t->arch.forced_tf = true;
+	if (request == PTRACE_SINGLEBLOCK && t->arch.forced_tf) /* not with a TF of the program's own, as on Linux */
+		t->arch.rare |= ARCH_RARE_BLOCK;
 }
 
 bool arch_step_end(struct task *t)
@@ -335,6 +340,10 @@ bool arch_step_end(struct task *t)
 
 	t->arch.stepping = false;
 	task_clear_work(t, WORK_EXIT_STEP);
+	if (t == current)
+		block_step_end();
+	else
+		t->arch.rare &= (u8)~ARCH_RARE_BLOCK;
 	if (t->arch.forced_tf)
 		task_regs(t)->rflags &= ~(u64)X86_EFLAGS_TF;
 	t->arch.forced_tf = false;

@@ -194,6 +194,7 @@ static void user_debug_trap(struct regs *regs, u64 dr6)
 	u64 hit = debug_regs_hit(dr6, &execute);
 	int code = dr6 & DR6_BS ? TRAP_TRACE : hit ? TRAP_HWBKPT : TRAP_BRKPT;
 
+	block_step_end(); /* the CPU has forgotten it with the trap */
 	if (execute) /* it has not run yet: RF lets it */
 		regs->rflags |= X86_EFLAGS_RF;
 	if (!hit && (dr6 & DR6_TRAPS) && !(dr6 & DR6_BS))

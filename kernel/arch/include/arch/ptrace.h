@@ -39,8 +39,8 @@ u32 arch_audit_machine(void);
 /* How requests of ptrace(2) resume a task: stepping over one instruction, skipping system calls. */
 bool arch_request_steps(u64 request);
 bool arch_request_emulates(u64 request);
-/* Steps over the next instruction from now on, or no more. The second also for the current task. */
-void arch_step_begin(struct task *t);
+/* Steps over the next instruction, or as `request` says, from now on, or no more. The second also for the current task. */
+void arch_step_begin(struct task *t, u64 request);
 bool arch_step_end(struct task *t); /* whether it was stepping */
 /* A step over a system call ends behind it: SIGTRAP for the current task. */
 void arch_step_report(struct regs *regs);

@@ -9,6 +9,7 @@
 #define ARCH_RARE_NO_TSC 2 /* RDTSC faults: PR_SET_TSC */
 #define ARCH_RARE_SPEC   4 /* wishes about speculation: arch.speculation, see speculation.c */
 #define ARCH_RARE_TLS    8 /* a TLS slot was set */
+#define ARCH_RARE_BLOCK  16 /* its tracer steps it from branch to branch; own, or the tracer of a stopped one */
 
 struct xsave_area;
 struct debug_regs;

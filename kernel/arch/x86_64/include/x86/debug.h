@@ -21,6 +21,13 @@ struct debug_regs {
 
 /* Loads next's breakpoints, or turns prev's off. Interrupts disabled. */
 void debug_regs_switch(const struct task *next);
+/*
+ * Whether the trap flag stops next at the next branch taken only. Interrupts disabled. An emulated CPU may
+ * know nothing of it, as Linux accepts: each instruction stops there.
+ */
+void block_step_switch(const struct task *next);
+/* The current task is not, or no longer, stepped so. */
+void block_step_end(void);
 /* The current task starts anew (execve). */
 void debug_regs_reset(void);
 void debug_regs_free(struct task *t);

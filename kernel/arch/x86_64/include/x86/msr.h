@@ -10,6 +10,7 @@
 #define MSR_MCU_OPT_CTRL   0x123
 #define MSR_VIRT_SPEC_CTRL 0xc001011f
 #define MSR_SYSENTER_CS    0x174
+#define MSR_DEBUGCTL       0x1d9
 #define MSR_PAT            0x277
 #define MSR_TSC_DEADLINE   0x6e0
 #define MSR_X2APIC         0x800 /* + register offset / 16 */
