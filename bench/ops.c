@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -863,6 +864,59 @@ static uint64_t getppid_300_arg(long n)
 	return getppid_filtered(n, RULES, true);
 }
 
+/* The supervisor of a child that has n calls judged: they share their descriptors. */
+static void supervise(int listener, long n)
+{
+	struct seccomp_notif request;
+	struct seccomp_notif_resp response;
+
+	while (n--) {
+		memset(&request, 0, sizeof(request));
+		check(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) == 0, "receive");
+		memset(&response, 0, sizeof(response));
+		response.id = request.id;
+		response.val = 1;
+		check(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0, "send");
+	}
+}
+
+static uint64_t user_notif_round_trip(long n)
+{
+	static struct {
+		volatile int listener;
+		uint64_t took;
+	} *shared;
+	struct sock_filter judge[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { sizeof(judge) / sizeof(judge[0]), judge };
+	int status;
+
+	if (!shared)
+		shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	check(shared != MAP_FAILED, "mmap");
+	shared->listener = 0;
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
+	if (pid == 0) {
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				      SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+		check(fd > 0, "listener");
+		shared->listener = fd;
+		shared->took = getppid_call(n);
+		_exit(0);
+	}
+	while (!shared->listener)
+		sched_yield();
+	supervise(shared->listener, n);
+	check(waitpid(pid, &status, 0) == pid && status == 0, "supervised child");
+	close(shared->listener);
+	return shared->took;
+}
+
 static const struct op {
 	const char *name;
 	uint64_t (*run)(long n);
@@ -873,6 +927,7 @@ static const struct op {
 	{ "getppid-allow-filter", getppid_allow, 1 << 20 },
 	{ "getppid-300-rules", getppid_300, 1 << 20 },
 	{ "getppid-300-rules-arg", getppid_300_arg, 1 << 20 },
+	{ "getppid-user-notif", user_notif_round_trip, 1 << 14 },
 	{ "read-zero", read_zero, 1 << 20 },
 	{ "write-null", write_null, 1 << 20 },
 	{ "clock-syscall", clock_call, 1 << 20 },
