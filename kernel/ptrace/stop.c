@@ -80,7 +80,11 @@ static NO_THREAD_SAFETY s32 trap_locked(s32 code, int why, u64 message, siginfo_
 	me->ptrace.message = 0;
 	me->ptrace.code = 0;
 	me->jobctl &= ~(u32)(JOBCTL_LISTENING | JOBCTL_FROZEN);
-	signal_recalc_locked(); /* signals that came meanwhile have not woken it */
+	/*
+	 * Signals that came meanwhile have not woken it. WORK_SIGNAL stays even if this trap was all there was: a call
+	 * that was interrupted for it is restarted on the way that begins there.
+	 */
+	(void)signal_note_locked();
 	return code;
 }
 

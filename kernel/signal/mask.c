@@ -2,16 +2,22 @@
 #include "internal.h"
 #include <syscall/table.h>
 
-void signal_recalc_locked(void)
+bool signal_note_locked(void)
 {
 	struct task *me = current;
 	u64 pending = me->pending.set.bits | me->process->shared_pending.set.bits;
 
 	ASSERT_HELD(&me->process->siglock);
-	if ((pending & ~me->blocked.bits) || (me->jobctl & JOBCTL_PENDING_MASK))
-		task_set_work(me, WORK_SIGNAL);
-	else if (signal_pending(me))
-		task_clear_work(me, WORK_SIGNAL);
+	if (!(pending & ~me->blocked.bits) && !(me->jobctl & JOBCTL_PENDING_MASK))
+		return false;
+	task_set_work(me, WORK_SIGNAL);
+	return true;
+}
+
+void signal_recalc_locked(void)
+{
+	if (!signal_note_locked() && signal_pending(current))
+		task_clear_work(current, WORK_SIGNAL);
 }
 
 void signal_recalc(void)

@@ -67,6 +67,8 @@ void signal_set_blocked(struct sigset set);
 /* Recomputes WORK_SIGNAL for the current task; the second form with siglock held. */
 void signal_recalc(void);
 void signal_recalc_locked(void);
+/* Sets WORK_SIGNAL if anything is pending, and says so; never clears it. siglock held. */
+bool signal_note_locked(void);
 
 /*
  * For the calls that take a temporary mask (ppoll, pselect, sigsuspend, epoll_pwait): installs
