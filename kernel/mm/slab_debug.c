@@ -56,12 +56,22 @@ void slab_debug_new(const struct kmem_cache *c, void *obj)
 	zone_fill(c, obj, ZONE_FREE);
 }
 
+static __noreturn __cold void panic_written(const struct kmem_cache *c, const u8 *obj)
+{
+	size_t at = 0;
+
+	while (at < c->size - 1 && obj[at] == POISON_BYTE)
+		at++;
+	panic("slab %s: object %p was written after it was freed, at offset %zu: 0x%02x", c->name, obj, at,
+	      obj[at]);
+}
+
 void slab_debug_alloc(const struct kmem_cache *c, void *obj)
 {
 	if (!zone_is(c, obj, ZONE_FREE))
 		panic("slab %s: red zone of free object %p damaged", c->name, obj);
 	if (!all_bytes(obj, c->size, POISON_BYTE))
-		panic("slab %s: object %p was written after it was freed", c->name, obj);
+		panic_written(c, obj);
 	zone_fill(c, obj, ZONE_ACTIVE);
 }
 

@@ -6,13 +6,17 @@
  * clears DENTRY_ONLRU first and reads the count afterwards, while a last put decrements first and
  * reads the flag afterwards: one of the two sees the other, so no unused dentry gets lost.
  *
+ * The shrinker has no reference on a super block, and what it destroys takes a reference on the
+ * parent and perhaps an inode along: it counts its victims in sb->nr_reaped, and the end of a super
+ * block waits for them.
+ *
  * The list is bounded by a share of memory, so that a program that asks for names that do not
  * exist cannot fill memory with their negative entries.
  */
-#include <arch/cpu.h>
 #include <lib/log.h>
 #include <lib/string.h>
 #include <mm/page.h>
+#include <sync/wait.h>
 #include <vfs/inode.h>
 
 #include "dcache_internal.h"
@@ -23,6 +27,7 @@ static DEFINE_SPINLOCK(lru_lock, LOCK_RANK_DENTRY_LRU);
 static struct list_head lru = LIST_INIT(lru); /* lru_lock; oldest first */
 static u64 lru_nr;                            /* lru_lock; torn-free reads */
 static u64 lru_limit __ro_after_init;
+static DEFINE_WAIT_QUEUE(reaped);             /* some nr_reaped went to 0 */
 
 void dentry_lru_add_locked(struct dentry *d)
 {
@@ -80,6 +85,8 @@ static bool lru_judge(struct dentry *d)
 	}
 	if (!claim(d))
 		return false;
+	/* Before d can leave its parent, where the end of the super block would find it. */
+	atomic_inc(&d->sb->nr_reaped);
 	lru_unlink(d);
 	return true;
 }
@@ -106,13 +113,28 @@ static struct dentry *lru_take_victim(u64 *scan)
 	return victim;
 }
 
+static void reap(struct dentry *d)
+{
+	struct super_block *sb = d->sb;
+
+	dentry_put(dentry_kill(d));
+	if (atomic_dec_and_test(&sb->nr_reaped))
+		wake_up_all(&reaped);
+}
+
+/* Until the shrinker has nothing of sb in hands that had left its parent before. */
+static void wait_for_reaper(struct super_block *sb)
+{
+	wait_event(&reaped, !atomic_read(&sb->nr_reaped));
+}
+
 static u64 lru_shrink(u64 nr)
 {
 	u64 scan = 2 * nr, freed = 0;
 	struct dentry *d;
 
 	while (freed < nr && (d = lru_take_victim(&scan))) {
-		dentry_put(dentry_kill(d));
+		reap(d);
 		freed++;
 	}
 	return freed;
@@ -224,14 +246,17 @@ void dentry_tree_destroy(struct dentry *root)
 
 	for (;;) {
 		child = tree_child_get(d, &busy);
-		if (child)
+		if (child) {
 			d = child;
-		else if (busy)
-			cpu_relax();
-		else if (d != root)
-			d = tree_kill_leaf(d);
-		else
+			continue;
+		}
+		/* Also without a child: the last one's end may still have its reference on d. */
+		wait_for_reaper(root->sb);
+		if (busy)
+			continue;
+		if (d == root)
 			break;
+		d = tree_kill_leaf(d);
 	}
 	atomic_set(&root->count, DENTRY_DEAD);
 	dentry_kill(root);

@@ -214,8 +214,8 @@ static int do_move(struct path *where, const char *source)
 	if (!err)
 		err = mount_graft(from.mnt, where, &covered);
 	place_unlock(where);
+	dentry_put(covered); /* under the lock: its mount is attached and keeps the file system */
 	mutex_unlock(&ns->lock);
-	dentry_put(covered);
 	path_put(&from);
 	return err;
 }
@@ -390,11 +390,8 @@ static void umount_finish(struct list_head *gone)
 {
 	while (!list_empty(gone)) {
 		struct mount *m = list_first(gone, struct mount, ns_node);
-		struct dentry *covered = m->mountpoint;
 
 		list_del(&m->ns_node);
-		WRITE_ONCE(m->mountpoint, NULL);
-		dentry_put(covered);
 		mount_put(m);
 	}
 }

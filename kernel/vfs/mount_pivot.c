@@ -116,9 +116,10 @@ static int pivot(const struct path *new, const struct path *put_old)
 	if (!err)
 		pivot_locked(new, put_old, &root, covered);
 	rwsem_write_unlock(&put_old->dentry->inode->lock);
-	mutex_unlock(&init_mount_ns.lock);
+	/* Under the lock: the mounts of these places are attached and keep the file systems. */
 	dentry_put(covered[0]);
 	dentry_put(covered[1]);
+	mutex_unlock(&init_mount_ns.lock);
 	if (!err)
 		all_fs_replace(&root, new);
 	path_put(&root);

@@ -434,10 +434,24 @@ static void doom_execute(struct list_head *doomed, struct list_head *gone)
 		m = list_first(doomed, struct mount, doom_node);
 		list_del(&m->doom_node);
 		covered = mount_detach_locked(m);
-		m->mountpoint = covered; /* kept for umount_finish; nobody looks: no parent */
+		WRITE_ONCE(m->mountpoint, covered); /* for places_put; nobody looks: no parent */
 		m->doom = SAFE;
 		mount_kin_leave(m);
 		list_add_tail(&m->ns_node, gone);
+	}
+}
+
+/*
+ * The places that the mounts covered. Now, while each of these lies in a file system that cannot
+ * go away: its mount is among those gone, or attached and stays so under the lock.
+ */
+static void places_put(struct list_head *gone)
+{
+	struct mount *m;
+
+	list_for_each(m, gone, ns_node) {
+		dentry_put(m->mountpoint);
+		WRITE_ONCE(m->mountpoint, NULL);
 	}
 }
 
@@ -458,5 +472,6 @@ int mount_take(struct mount *top, bool lazy, struct list_head *gone)
 		doom_execute(&doomed, gone);
 	}
 	mount_change_end(&init_mount_ns);
+	places_put(gone);
 	return err;
 }

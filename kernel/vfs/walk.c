@@ -152,9 +152,10 @@ static __noinline int mount_down_slow(struct walk *w, struct child *c)
 		if (!m)
 			break;
 		if (!w->rcu) {
+			/* The mount last: it may be the last that keeps the dentry's file system. */
+			dentry_put(c->path.dentry);
 			if (c->path.mnt != w->path.mnt)
 				mount_put(c->path.mnt);
-			dentry_put(c->path.dentry);
 			dentry_get(m->root);
 		}
 		c->path.mnt = m;

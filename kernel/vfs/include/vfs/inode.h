@@ -204,6 +204,7 @@ struct super_block {
 	struct mutex rename_lock;      /* LOCK_RANK_SB_RENAME */
 	struct atomic64 next_ino;
 	struct writeback *writeback;   /* mm/writeback.c; NULL until writeback_start */
+	struct atomic nr_reaped;       /* its dentries that the shrinker is destroying (vfs/dcache_lru.c) */
 	struct atomic nr_watches;      /* on its inodes, until their last reference (vfs/notify.h) */
 	struct rcu_head rcu;
 	void *private;
