@@ -1,13 +1,16 @@
 /*
- * The data-race detector of the race flavour. The compiler calls __tsan_* before each access to memory; one in
- * SKIP plain accesses of a CPU is watched: its address goes into a table, the CPU waits a little, and whoever
- * makes a conflicting access meanwhile finds it there. Conflicting: the bytes overlap, one of the two writes,
- * and neither both are marked (READ_ONCE, WRITE_ONCE, atomics) nor one of them is a plain write of an aligned
- * word that only marked reads meet. Only a race that changed the value counts; it is a kernel bug and
- * ends in a panic (with `race=log` in a line of the log, each pair of places once). What is meant is marked.
+ * The data-race detector of the race flavour. The compiler calls __tsan_* before each access to
+ * memory; one in SKIP plain accesses of a CPU is watched: its address goes into a table, the CPU
+ * waits a little, and whoever makes a conflicting access meanwhile finds it there. Conflicting: the
+ * bytes overlap, one of the two writes, and neither both are marked (READ_ONCE, WRITE_ONCE,
+ * atomics) nor one of them is a plain write of an aligned word that only marked reads meet. Only a
+ * race that changed the value counts; it is a kernel bug and ends in a panic. What is meant is
+ * marked. Words of the command line: with `race=log` each pair of places is reported once, with the
+ * way the watching CPU came, and the kernel goes on; `race_skip=N` sets SKIP.
  *
- * A watch belongs to the CPU that set it; the table's slots are taken and marked with
- * compare-and-swap. Nothing here is instrumented. Any context but NMIs and the earliest boot.
+ * A slot of the table is one word, changed with compare-and-swap. A watch belongs to the CPU that
+ * set it; who runs into it leaves its place in the word itself, so nobody's place can end up in the
+ * watch that follows. Nothing here is instrumented. Any context but NMIs and the earliest boot.
  */
 #include <arch/cpu.h>
 #include <arch/percpu.h>
@@ -27,16 +30,16 @@
 enum { READ = 0, WRITE = 1, MARKED = 2 };
 
 /*
- * A watched access: address, size and kind in one word; 0: free. Who runs into it puts the place and the kind of
- * his own access there instead, in one step: a second place that came later could stand in a slot which is another
- * watch's by then.
+ * A watched access: address, size (1 to 8) and kind; CAUGHT: instead, the low half of the place that ran into
+ * it (the image lies in the last 2 GiB) and its kind. 0: free.
  */
-#define WATCH(addr, size, kind) (((u64)(addr) & GENMASK_ULL(48)) | (u64)(size) << 56 | (u64)((kind) & WRITE) << 55)
-#define GENMASK_ULL(n)          ((1ULL << (n)) - 1)
+#define ADDR_MASK               ((1ULL << 48) - 1)
+#define WATCH(addr, size, kind)                                                                    \
+	(((u64)(addr) & ADDR_MASK) | (u64)(size) << 56 | (u64)((kind) & WRITE) << 55)
 #define CAUGHT                  BIT(54)
-#define CAUGHT_BY(ip, kind)     (((u64)(ip) & GENMASK_ULL(48)) | CAUGHT | (u64)(kind) << 56)
-#define CATCHER_KIND(w)         ((u32)((w) >> 56))
-#define CATCHER_PLACE(w)        ((uptr)(w) | ~GENMASK_ULL(48))
+#define CATCHER(ip, kind)       ((u64)(u32)(ip) | (u64)(kind) << 32 | CAUGHT)
+#define CATCHER_IP(word)        ((word) & CAUGHT ? 0xffffffff00000000 | (u32)(word) : 0)
+#define CATCHER_KIND(word)      ((word) & CAUGHT ? (u32)((word) >> 32 & 3) : WRITE)
 
 static u64 watches[SLOTS];
 static bool enabled;
@@ -44,6 +47,7 @@ static DEFINE_PER_CPU(s32, race_skip);
 static DEFINE_PER_CPU(u32, race_busy);
 static u64 reported[REPORTS]; /* pairs of places */
 static u64 nr_reports;        /* atomic */
+static u64 skip = SKIP;
 static bool expected, log_only;
 
 static u64 *slot_of(uptr addr)
@@ -54,18 +58,19 @@ static u64 *slot_of(uptr addr)
 static void run_into(uptr addr, size_t size, u32 kind, uptr ip)
 {
 	u64 *slot = slot_of(addr), w = __atomic_load_n(slot, __ATOMIC_RELAXED);
-	u64 at = w & GENMASK_ULL(48), n = w >> 56 & 0x7f;
+	u64 at = w & ADDR_MASK, n = w >> 56 & 0x7f;
 
 	if (likely(!w) || (w & CAUGHT))
 		return;
-	if ((addr & GENMASK_ULL(48)) >= at + n || at >= (addr & GENMASK_ULL(48)) + size)
+	if ((addr & ADDR_MASK) >= at + n || at >= (addr & ADDR_MASK) + size)
 		return;
 	if (!(kind & WRITE) && !(w >> 55 & 1))
 		return;
 	/* The watched access is plain. */
 	if ((kind & MARKED) && !(kind & WRITE) && n <= 8 && IS_ALIGNED(at, n))
 		return;
-	__atomic_compare_exchange_n(slot, &w, CAUGHT_BY(ip, kind), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	(void)__atomic_compare_exchange_n(slot, &w, CATCHER(ip, kind), false, __ATOMIC_SEQ_CST,
+					  __ATOMIC_RELAXED);
 }
 
 static u64 value_at(uptr addr, size_t size)
@@ -107,35 +112,42 @@ static void show(const char *what, uptr ip)
 		log_write(LOG_ERR, "race:   %s by someone unseen", what);
 }
 
-static __noinline void report(uptr addr, size_t size, u32 kind, uptr ip, uptr other, u32 other_kind)
+static const char *kind_name(u32 kind)
 {
+	if (!(kind & WRITE))
+		return "read";
+	return kind & MARKED ? "written (marked)" : "written";
+}
+
+static __noinline void report(uptr addr, size_t size, u32 kind, uptr ip, u64 caught)
+{
+	uptr other = CATCHER_IP(caught);
+
 	__atomic_fetch_add(&nr_reports, 1, __ATOMIC_RELAXED);
 	if (READ_ONCE(expected) || known((u64)(u32)ip << 32 | (u32)other))
 		return;
 	log_write(LOG_ERR, "race: %zu bytes at %p", size, (void *)addr);
-	show(kind & WRITE ? "written" : "read", ip);
-	show(other_kind & WRITE ? other_kind & MARKED ? "written (marked)" : "written" : "read", other);
+	show(kind_name(kind), ip);
+	show(kind_name(CATCHER_KIND(caught)), other);
 	if (!log_only)
 		panic("data race");
+	arch_backtrace((uptr)__builtin_frame_address(0));
 }
 
 static __noinline void watch(uptr addr, size_t size, u32 kind, uptr ip)
 {
-	u64 *slot = slot_of(addr), free = 0, w = WATCH(addr, size, kind), before, after;
+	u64 *slot = slot_of(addr), free = 0, w, before, after;
 
-	before = value_at(addr, size);
-	if (!__atomic_compare_exchange_n(slot, &free, w, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(slot, &free, WATCH(addr, size, kind), false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return;
+	before = value_at(addr, size);
 	for (u32 i = 0; i < WAIT_LOOPS; i++)
 		cpu_relax();
 	after = value_at(addr, size);
 	w = __atomic_exchange_n(slot, 0, __ATOMIC_SEQ_CST);
-	if (before == after)
-		return;
-	if (w & CAUGHT)
-		report(addr, size, kind, ip, CATCHER_PLACE(w), CATCHER_KIND(w));
-	else
-		report(addr, size, kind, ip, 0, WRITE);
+	if (before != after)
+		report(addr, size, kind, ip, w);
 }
 
 static __always_inline void check(uptr addr, size_t size, u32 kind, uptr ip)
@@ -152,7 +164,7 @@ static __always_inline void check(uptr addr, size_t size, u32 kind, uptr ip)
 	this_cpu_add(preempt_count, 1);
 	if (!this_cpu_read(race_busy)) {
 		this_cpu_write(race_busy, 1);
-		this_cpu_write(race_skip, SKIP + (s32)(ip % 97));
+		this_cpu_write(race_skip, (s32)skip + (s32)(ip % 97));
 		watch(addr, size, kind, ip);
 		this_cpu_write(race_busy, 0);
 	}
@@ -174,6 +186,8 @@ static int race_init(void)
 	char mode[8];
 
 	log_only = boot_option_copy("race", mode, sizeof(mode)) > 0 && !strcmp(mode, "log");
+	boot_option_u64("race_skip", &skip);
+	skip = MIN(skip, 1000000);
 	WRITE_ONCE(enabled, true);
 	return 0;
 }
