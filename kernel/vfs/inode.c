@@ -155,28 +155,40 @@ static bool time_after_or_equal(const struct timespec64 *a, const struct timespe
 	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec >= b->tv_nsec);
 }
 
+/*
+ * A stamp without inode->spin, perhaps with the seconds of one moment and the nanoseconds of the
+ * next: for the access time only, whose update then falls to the reader that comes next.
+ */
+static struct timespec64 time_glance(const struct timespec64 *t)
+{
+	return (struct timespec64){READ_ONCE(t->tv_sec), READ_ONCE(t->tv_nsec)};
+}
+
 /* The relatime rule: the stamp is not newer than the last change, or older than a day. */
 static bool atime_stale(const struct inode *i, const struct timespec64 *now)
 {
-	return time_after_or_equal(&i->mtime, &i->atime) ||
-	       time_after_or_equal(&i->ctime, &i->atime) ||
-	       now->tv_sec - i->atime.tv_sec >= 24 * 60 * 60;
+	struct timespec64 atime = time_glance(&i->atime);
+	struct timespec64 mtime = time_glance(&i->mtime), ctime = time_glance(&i->ctime);
+
+	return time_after_or_equal(&mtime, &atime) || time_after_or_equal(&ctime, &atime) ||
+	       now->tv_sec - atime.tv_sec >= 24 * 60 * 60;
 }
 
 void inode_accessed(const struct mount *m, struct inode *i)
 {
 	u32 mnt = READ_ONCE(m->flags), sbf = READ_ONCE(i->sb->flags);
-	struct timespec64 now;
+	struct timespec64 now, atime;
 
 	if ((mnt & (MNT_NOATIME | MNT_RDONLY)) || (sbf & (MS_RDONLY | MS_NOATIME)) ||
 	    (READ_ONCE(i->flags) & INODE_NOATIME))
 		return;
-	if (S_ISDIR(i->mode) && ((mnt & MNT_NODIRATIME) || (sbf & MS_NODIRATIME)))
+	if (S_ISDIR(READ_ONCE(i->mode)) && ((mnt & MNT_NODIRATIME) || (sbf & MS_NODIRATIME)))
 		return;
 	now = clock_inode_time();
 	if ((mnt & MNT_RELATIME) && !atime_stale(i, &now))
 		return;
-	if (!time_after_or_equal(&i->atime, &now)) {
+	atime = time_glance(&i->atime);
+	if (!time_after_or_equal(&atime, &now)) {
 		spin_lock(&i->spin);
 		i->atime = now;
 		spin_unlock(&i->spin);
