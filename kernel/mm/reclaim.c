@@ -17,7 +17,7 @@
 #include "internal.h"
 
 static struct list_head shrinkers = LIST_INIT(shrinkers); /* grows only; shrinkers_lock to add */
-static DEFINE_SPINLOCK(shrinkers_lock, LOCK_RANK_SLAB);
+static DEFINE_SPINLOCK(shrinkers_lock, LOCK_RANK_NONE);
 
 void shrinker_register(struct shrinker *s)
 {

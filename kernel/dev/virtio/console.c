@@ -49,7 +49,7 @@ struct vport {
 	struct spinlock lock;        /* LOCK_RANK_DEVICE */
 	struct virtqueue *rx, *tx;   /* lock */
 	struct rx_buffer *first, *last; /* lock: filled, in order */
-	struct mutex read_lock;      /* one reader at a time */
+	struct mutex read_lock;      /* LOCK_RANK_READERS: one reader at a time */
 	struct mutex write_lock;     /* guards tx_data and the one write in flight */
 	char *tx_data;
 	bool tx_busy;                /* lock */
@@ -567,7 +567,7 @@ static int port_set_up(struct vconsole *c, u32 id)
 
 	p->id = id;
 	spin_init(&p->lock, LOCK_RANK_DEVICE);
-	mutex_init(&p->read_lock, LOCK_RANK_SLEEP_INNER);
+	mutex_init(&p->read_lock, LOCK_RANK_READERS);
 	mutex_init(&p->write_lock, LOCK_RANK_SLEEP_INNER);
 	wait_queue_init(&p->readable);
 	wait_queue_init(&p->writable);

@@ -33,7 +33,7 @@ struct unix_sock *unix_alloc(u16 type)
 	u->state = UNIX_CLOSED;
 	u->backlog = READ_ONCE(unix_max_dgram_qlen);
 	list_init(&u->queue);
-	mutex_init(&u->read_lock, LOCK_RANK_SOCKET_READ);
+	mutex_init(&u->read_lock, LOCK_RANK_READERS);
 	mutex_init(&u->bind_lock, LOCK_RANK_SOCKET_BIND);
 	wait_queue_init(&u->peer_wait);
 	list_init(&u->relays);

@@ -38,7 +38,7 @@ struct unix_sock {
 	u32 nr_appended;               /* lock; torn-free reads: counts arrivals */
 	u32 backlog;                   /* lock; torn-free reads: more than this is full */
 	struct unix_msg *oob;          /* lock: the urgent byte in the queue, or NULL */
-	struct mutex read_lock;        /* LOCK_RANK_SOCKET_READ */
+	struct mutex read_lock;        /* LOCK_RANK_READERS */
 	struct wait_queue peer_wait;   /* for room in our queue */
 	struct list_head relays;       /* lock: pollers' sockets that wait for room in our queue */
 	struct list_head relay_node;   /* in peer->relays; peer's lock */
