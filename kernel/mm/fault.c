@@ -18,6 +18,7 @@
 #include <signal/signal.h>
 #include <task/task.h>
 #include <time/clock.h>
+#include <vfs/file.h>
 #include <vfs/inode.h>
 #include "vma.h"
 
@@ -423,9 +424,24 @@ static bool fault_result(int err, unsigned int access, int *sig, int *code)
 	return false;
 }
 
+/*
+ * The file that a write to a shared mapping has changed, if its writers are to wait for the disk; with a
+ * reference. Only for user code: a user copy may hold locks that writing back takes.
+ */
+static struct file *file_to_balance(const struct vma *v, unsigned int access)
+{
+	if (likely(!(v->flags & VMA_SHARED) || ~access & (FAULT_WRITE | FAULT_USER) || !v->file))
+		return NULL;
+	if (!v->file->inode->mapping.ops || !mapping_wants_balance(&v->file->inode->mapping))
+		return NULL;
+	file_get(v->file);
+	return v->file;
+}
+
 bool mm_fault(u64 addr, unsigned int access, int *sig, int *code)
 {
 	struct mm *mm = current->mm;
+	struct file *changed;
 	struct vma *v;
 	int err;
 
@@ -445,7 +461,12 @@ bool mm_fault(u64 addr, unsigned int access, int *sig, int *code)
 		return false;
 	}
 	err = fault_page(mm, v, addr, access);
+	changed = file_to_balance(v, access);
 	rwsem_read_unlock(&mm->mmap_lock);
 	current->minor_faults++;
+	if (unlikely(changed)) {
+		mapping_balance(&changed->inode->mapping);
+		file_put(changed);
+	}
 	return fault_result(err, access, sig, code);
 }

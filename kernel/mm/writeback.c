@@ -333,12 +333,17 @@ static bool ahead(const struct writeback *w, u64 limit)
 	       (u64)atomic64_read(&w->nr_dirty) > MAX(part, limit / NEVER_LESS);
 }
 
+bool mapping_wants_balance(const struct mapping *m)
+{
+	return unlikely(writeback_dirty_pages() >= buddy_total_pages() / 8) && !m->ops->memory_backed;
+}
+
 void mapping_balance(struct mapping *m)
 {
 	u64 limit = buddy_total_pages() / 4;
 	struct writeback *w;
 
-	if (likely(writeback_dirty_pages() < limit / 2) || m->ops->memory_backed)
+	if (!mapping_wants_balance(m))
 		return;
 	w = writeback_of(m);
 	press(w);

@@ -134,6 +134,8 @@ static inline bool mapping_unclean(const struct mapping *m)
 }
 /* For a writer, after each page: lets the store catch up when too much waits for it. Sleeps. */
 void mapping_balance(struct mapping *m);
+/* False: mapping_balance would do nothing. Any context. */
+bool mapping_wants_balance(const struct mapping *m);
 /*
  * For a writer who finds the store full while pages wait to be written (some of files that are gone):
  * wakes the background writer and naps. False: nothing waits, or the caller must not. No lock that
