@@ -331,6 +331,8 @@ int fault_page(struct mm *mm, struct vma *v, u64 addr, unsigned int access)
 	int err;
 
 	addr &= PAGE_MASK;
+	if (huge_wanted(v, addr) && huge_fault(mm, v, addr, write))
+		return 0;
 	ptep = pt_make(mm, addr);
 	if (!ptep)
 		return -ENOMEM;

@@ -129,6 +129,7 @@ static void copy_layout(struct mm *to, const struct mm *from)
 	to->membarrier = READ_ONCE(from->membarrier);
 	to->dumpable = from->dumpable;
 	to->dump_filter = from->dump_filter;
+	to->no_huge = from->no_huge;
 }
 
 static int copy_locked(struct copy *c)

@@ -88,6 +88,7 @@ enum mem_stat {
 	STAT_PAGE_TABLE,
 	STAT_VMALLOC,
 	STAT_ANON,
+	STAT_ANON_HUGE, /* of these, in huge pages */
 	STAT_CACHED,  /* page cache, tmpfs included */
 	STAT_SHMEM,   /* memory-backed page cache */
 	STAT_MAPPED,  /* page-cache pages with at least one mapping */

@@ -1,6 +1,5 @@
 /*
- * madvise. Advice that only concerns speed and has no mechanism here (read-ahead, huge pages, page
- * merging) is accepted and without effect, which Linux allows itself too. MADV_FREE frees at once.
+ * madvise. Advice that only concerns speed and has no mechanism here (read-ahead, page merging) is accepted and without effect, which Linux allows itself too. MADV_FREE frees at once.
  */
 #include <lib/errno.h>
 #include <linux/falloc.h>
@@ -28,8 +27,6 @@ static bool is_hint(u32 advice)
 	case MADV_WILLNEED:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
-	case MADV_HUGEPAGE:
-	case MADV_NOHUGEPAGE:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return true;
@@ -51,6 +48,8 @@ static bool is_known(u32 advice)
 	case MADV_KEEPONFORK:
 	case MADV_DONTDUMP:
 	case MADV_DODUMP:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 		return true;
@@ -94,6 +93,12 @@ static int new_flags(const struct vma *v, u32 advice, u32 *flags)
 	case MADV_DONTDUMP:
 		*flags |= VMA_DONTDUMP;
 		return 0;
+	case MADV_HUGEPAGE:
+		*flags = (*flags & ~VMA_NOHUGEPAGE) | VMA_HUGEPAGE;
+		return v->flags & VMA_SPECIAL ? -EINVAL : 0;
+	case MADV_NOHUGEPAGE:
+		*flags = (*flags & ~VMA_HUGEPAGE) | VMA_NOHUGEPAGE;
+		return v->flags & VMA_SPECIAL ? -EINVAL : 0;
 	case MADV_DODUMP:
 		*flags &= ~VMA_DONTDUMP;
 		return v->flags & VMA_SPECIAL ? -EINVAL : 0;

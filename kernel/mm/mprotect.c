@@ -48,8 +48,10 @@ static void protect_entries(struct mm *mm, const struct vma *v, u64 start, u64 e
 
 	for (u64 addr = start; addr < end;) {
 		u64 stop = MIN(ALIGN_DOWN(addr, table) + table, end);
-		struct pte *ptep = pt_lookup(mm, addr);
+		struct pte *slot = pt_slot(mm, addr), *ptep = NULL;
 
+		if (slot && !(pte_huge(pte_get(slot)) && stop - addr == table && huge_protect(mm, v, slot)))
+			ptep = pt_leaf(mm, slot, addr);
 		if (ptep)
 			protect_leaf(mm, v, ptep, addr, stop);
 		addr = stop;

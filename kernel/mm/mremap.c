@@ -33,9 +33,11 @@ static int move_entries(struct mm *mm, u64 from, u64 to, u64 len)
 
 	for (u64 done = 0; done < len;) {
 		u64 n = MIN(table - (from + done) % table, table - (to + done) % table);
-		struct pte *src = pt_lookup(mm, from + done), *dst;
+		struct pte *src = NULL, *dst;
 
 		n = MIN(n, len - done);
+		if (n < table || !huge_move(mm, from + done, to + done))
+			src = pt_lookup(mm, from + done);
 		if (src) {
 			dst = pt_make(mm, to + done);
 			if (!dst)

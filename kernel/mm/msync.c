@@ -62,10 +62,13 @@ long sys_msync(u64 start, u64 len, u32 flags)
 
 static u8 page_resident(struct mm *mm, struct vma *v, u64 addr)
 {
-	struct pte *ptep = pt_lookup(mm, addr);
+	struct pte *ptep = pt_slot(mm, addr);
 	struct mapping *m = vma_mapping(v);
 	struct page *p;
 
+	if (ptep && pte_huge(pte_get(ptep)))
+		return 1;
+	ptep = ptep ? pt_leaf(mm, ptep, addr) : NULL;
 	if (ptep && !pte_none(pte_get(ptep)))
 		return 1;
 	if (!m)

@@ -25,6 +25,7 @@ void mem_stats(struct mem_stats *st)
 	st->free_pages = buddy_free_pages() + page_cpu_cached();
 	st->cached_pages = mem_stat_read(STAT_CACHED);
 	st->anon_pages = mem_stat_read(STAT_ANON);
+	st->anon_huge_pages = mem_stat_read(STAT_ANON_HUGE);
 	st->slab_pages = mem_stat_read(STAT_SLAB);
 	st->kernel_stack_pages = mem_stat_read(STAT_STACK);
 	st->page_table_pages = mem_stat_read(STAT_PAGE_TABLE);

@@ -1,5 +1,6 @@
 /*
- * Page tables of user space: walking, growing, and taking translations away.
+ * Page tables of user space: walking, growing, and taking translations away. An entry of level 1 may be
+ * a huge page (huge.c).
  *
  * Entries change under page_table_lock. A table is linked in under that lock while mmap_lock is
  * held in any way, and goes away only when mmap_lock is held for writing and no area is left that
@@ -12,21 +13,28 @@
 
 static struct pte *table_at(struct pte e)
 {
-	return phys_to_virt(pte_paddr(e));
+	return phys_to_virt(pte_table_paddr(e));
 }
 
-struct pte *pt_lookup(struct mm *mm, u64 addr)
+struct pte *pt_slot(struct mm *mm, u64 addr)
 {
 	struct pte *table = arch_mm_root(&mm->arch);
 
-	for (unsigned int level = PT_LEVELS - 1; level > 0; level--) {
+	for (unsigned int level = PT_LEVELS - 1; level > 1; level--) {
 		struct pte e = pte_get(&table[pt_index(addr, level)]);
 
 		if (pte_none(e))
 			return NULL;
 		table = table_at(e);
 	}
-	return &table[pt_index(addr, 0)];
+	return &table[pt_index(addr, 1)];
+}
+
+struct pte *pt_lookup(struct mm *mm, u64 addr)
+{
+	struct pte *slot = pt_slot(mm, addr);
+
+	return slot ? pt_leaf(mm, slot, addr) : NULL;
 }
 
 /* Links a new table at slot unless another thread was faster. False: no memory. */
@@ -52,18 +60,40 @@ static __noinline bool table_link(struct mm *mm, struct pte *slot)
 	return true;
 }
 
-struct pte *pt_make(struct mm *mm, u64 addr)
+static __always_inline struct pte *make_slot(struct mm *mm, u64 addr)
 {
 	struct pte *table = arch_mm_root(&mm->arch);
 
-	for (unsigned int level = PT_LEVELS - 1; level > 0; level--) {
+	for (unsigned int level = PT_LEVELS - 1; level > 1; level--) {
 		struct pte *slot = &table[pt_index(addr, level)];
 
 		if (unlikely(pte_none(pte_get(slot))) && !table_link(mm, slot))
 			return NULL;
 		table = table_at(pte_get(slot));
 	}
-	return &table[pt_index(addr, 0)];
+	return &table[pt_index(addr, 1)];
+}
+
+struct pte *pt_make_slot(struct mm *mm, u64 addr)
+{
+	return make_slot(mm, addr);
+}
+
+struct pte *pt_make(struct mm *mm, u64 addr)
+{
+	struct pte *slot = make_slot(mm, addr);
+	struct pte e;
+
+	if (unlikely(!slot))
+		return NULL;
+	/* A huge page may come and go while nobody holds the lock. */
+	for (e = pte_get(slot); unlikely(!pte_is_table(e)); e = pte_get(slot)) {
+		if (pte_huge(e))
+			(void)huge_split(mm, slot, addr);
+		else if (!table_link(mm, slot))
+			return NULL;
+	}
+	return pt_entry(e, addr);
 }
 
 void zap_begin(struct zap *z, struct mm *mm)
@@ -162,21 +192,35 @@ static u64 zap_leaf(struct zap *z, struct vma *v, struct pte *ptep, u64 addr, u6
 	return addr;
 }
 
-/* The leaf table that covers addr, or NULL and *skip: the first address behind the hole. */
-static struct pte *next_leaf(struct mm *mm, u64 addr, u64 *skip)
+/* The entry of level 1 that covers addr, or NULL and *skip: the first address behind the hole. */
+static struct pte *next_slot(struct mm *mm, u64 addr, u64 *skip)
 {
 	struct pte *table = arch_mm_root(&mm->arch);
 
-	for (unsigned int level = PT_LEVELS - 1; level > 0; level--) {
-		struct pte e = pte_get(&table[pt_index(addr, level)]);
+	for (unsigned int level = PT_LEVELS - 1;; level--) {
+		struct pte *slot = &table[pt_index(addr, level)];
 
-		if (pte_none(e)) {
+		if (pte_none(pte_get(slot))) {
 			*skip = ALIGN_DOWN(addr, pt_level_size(level)) + pt_level_size(level);
 			return NULL;
 		}
-		table = table_at(e);
+		if (level == 1)
+			return slot;
+		table = table_at(pte_get(slot));
 	}
-	return &table[pt_index(addr, 0)];
+}
+
+/* A huge page, whole. False: it is to be done page by page, or has changed. */
+static bool zap_whole(struct zap *z, struct pte *slot, u64 addr, u64 stop)
+{
+	if (stop - addr != HUGE_PAGE_SIZE)
+		return false;
+	if (!zap_has_room(z, 2))
+		zap_flush(z);
+	if (!huge_zap(z, slot))
+		return false;
+	zap_note(z, addr, stop);
+	return true;
 }
 
 void zap_range(struct zap *z, struct vma *v, u64 start, u64 end, bool even_private)
@@ -186,8 +230,11 @@ void zap_range(struct zap *z, struct vma *v, u64 start, u64 end, bool even_priva
 	while (addr < end) {
 		u64 stop = MIN(ALIGN_DOWN(addr, pt_level_size(1)) + pt_level_size(1), end);
 		u64 done;
-		struct pte *ptep = next_leaf(z->mm, addr, &stop);
+		struct pte *slot = next_slot(z->mm, addr, &stop), *ptep;
 
+		if (slot && unlikely(pte_huge(pte_get(slot))) && zap_whole(z, slot, addr, stop))
+			slot = NULL;
+		ptep = slot ? pt_leaf(z->mm, slot, addr) : NULL;
 		if (!ptep) {
 			addr = stop;
 			continue;

@@ -13,7 +13,7 @@ static u32 mappers(const struct page *p)
 	return n > 1 ? (u32)n : 1;
 }
 
-static void count_page(struct vma_usage *u, struct pte e)
+static void count_page(struct vma_usage *u, struct pte e, u64 size)
 {
 	const struct page *p = pte_page(e);
 	bool dirty = pte_dirty(e) || page_test(p, PG_DIRTY);
@@ -23,13 +23,15 @@ static void count_page(struct vma_usage *u, struct pte e)
 	if (p == zero_page)
 		return;
 	n = mappers(p);
-	share = (PAGE_SIZE << VMA_USAGE_SHIFT) / n;
-	u->rss += PAGE_SIZE;
+	share = (size << VMA_USAGE_SHIFT) / n;
+	u->rss += size;
 	u->pss += share;
 	if (dirty)
 		u->pss_dirty += share;
+	if (pte_huge(e))
+		u->anon_huge += size;
 	if (page_test(p, PG_ANON)) {
-		u->anonymous += PAGE_SIZE;
+		u->anonymous += size;
 		u->pss_anon += share;
 	} else if (page_test(p, PG_SHMEM)) {
 		u->pss_shmem += share;
@@ -37,39 +39,45 @@ static void count_page(struct vma_usage *u, struct pte e)
 		u->pss_file += share;
 	}
 	if (pte_young(e))
-		u->referenced += PAGE_SIZE;
+		u->referenced += size;
 	if (n > 1)
-		*(dirty ? &u->shared_dirty : &u->shared_clean) += PAGE_SIZE;
+		*(dirty ? &u->shared_dirty : &u->shared_clean) += size;
 	else
-		*(dirty ? &u->private_dirty : &u->private_clean) += PAGE_SIZE;
+		*(dirty ? &u->private_dirty : &u->private_clean) += size;
 }
 
-typedef void (*entry_fn)(struct pte *at, u64 addr, void *ctx);
+typedef void (*entry_fn)(struct pte *at, u64 addr, u64 size, void *ctx);
 
-/* Calls fn for each entry of [start, end) that is there, with the page tables locked. */
+/* Calls fn for each entry of [start, end) that is there, once for all of a huge page, with the page tables locked. */
 static void walk(struct mm *mm, u64 start, u64 end, entry_fn fn, void *ctx)
 {
 	u64 table = pt_level_size(1);
 
 	for (u64 addr = start; addr < end;) {
 		u64 stop = MIN(ALIGN_DOWN(addr, table) + table, end);
-		struct pte *at = pt_lookup(mm, addr);
+		struct pte *slot = pt_slot(mm, addr), *at;
+		struct pte e;
 
-		if (!at) {
+		if (!slot || pte_none(pte_get(slot))) {
 			addr = stop;
 			continue;
 		}
 		spin_lock(&mm->page_table_lock);
-		for (; addr < stop; addr += PAGE_SIZE, at++)
+		e = pte_get(slot);
+		if (pte_huge(e))
+			fn(slot, addr, stop - addr, ctx);
+		if (!pte_is_table(e))
+			addr = stop;
+		for (at = pt_entry(e, addr); addr < stop; addr += PAGE_SIZE, at++)
 			if (pte_present(pte_get(at)))
-				fn(at, addr, ctx);
+				fn(at, addr, PAGE_SIZE, ctx);
 		spin_unlock(&mm->page_table_lock);
 	}
 }
 
-static void usage_entry(struct pte *at, u64 addr, void *ctx)
+static void usage_entry(struct pte *at, u64 addr, u64 size, void *ctx)
 {
-	count_page(ctx, pte_get(at));
+	count_page(ctx, pte_get(at), size);
 }
 
 void vma_usage(struct vma *v, struct vma_usage *u)
@@ -85,20 +93,21 @@ struct pagemap {
 	bool frames;
 };
 
-static void pagemap_entry(struct pte *at, u64 addr, void *ctx)
+static void pagemap_entry(struct pte *at, u64 addr, u64 size, void *ctx)
 {
 	struct pagemap *m = ctx;
 	struct pte e = pte_get(at);
 	const struct page *p = pte_page(e);
-	u64 word = PAGEMAP_PRESENT;
+	u64 word = PAGEMAP_PRESENT, frame = pte_paddr(e).v >> PAGE_SHIFT;
 
-	if (m->frames)
-		word |= pte_paddr(e).v >> PAGE_SHIFT;
+	if (pte_huge(e))
+		frame += (addr % HUGE_PAGE_SIZE) >> PAGE_SHIFT;
 	if (!page_test(p, PG_ANON) && p != zero_page)
 		word |= PAGEMAP_FILE;
 	if (mappers(p) == 1 && p != zero_page)
 		word |= PAGEMAP_EXCLUSIVE;
-	m->out[(addr - m->start) >> PAGE_SHIFT] = word;
+	for (u64 i = 0; i < size >> PAGE_SHIFT; i++)
+		m->out[((addr - m->start) >> PAGE_SHIFT) + i] = word | (m->frames ? frame + i : 0);
 }
 
 void mm_pagemap(struct mm *mm, u64 addr, u32 nr, bool frames, u64 *out)
@@ -114,7 +123,7 @@ void mm_pagemap(struct mm *mm, u64 addr, u32 nr, bool frames, u64 *out)
 }
 
 /* The processor sets the bits of an entry meanwhile. */
-static void age_entry(struct pte *at, u64 addr, void *ctx)
+static void age_entry(struct pte *at, u64 addr, u64 size, void *ctx)
 {
 	struct pte e = pte_get(at);
 

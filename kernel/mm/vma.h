@@ -82,10 +82,18 @@ static inline bool vma_is_private_writable(u32 flags)
 
 /* ---- tables.c: page tables. mmap_lock held ---- */
 
-/* The leaf entry for addr; NULL when the table does not exist. */
+/* The leaf entry for addr; NULL when the table does not exist. A huge page is split. No page_table_lock. */
 struct pte *pt_lookup(struct mm *mm, u64 addr);
 /* The same, with tables made as needed. NULL: no memory. May sleep. */
 struct pte *pt_make(struct mm *mm, u64 addr);
+/* The entry of level 1 that covers addr: none, a table, or a huge page; NULL as above. */
+struct pte *pt_slot(struct mm *mm, u64 addr);
+struct pte *pt_make_slot(struct mm *mm, u64 addr);
+/* The leaf entry for addr in the table of e. */
+static inline struct pte *pt_entry(struct pte e, u64 addr)
+{
+	return (struct pte *)phys_to_virt(pte_table_paddr(e)) + pt_index(addr, 0);
+}
 static inline struct page *pte_page(struct pte e)
 {
 	return page_from_paddr(pte_paddr(e));
@@ -112,6 +120,37 @@ void zap_tables(struct zap *z, u64 start, u64 end, u64 floor, u64 ceiling);
 /* Flushes and gives the pages back. */
 void zap_end(struct zap *z);
 
+/* ---- huge.c: 2 MiB pages. mmap_lock held, page_table_lock not; slot: an entry of level 1 ---- */
+
+bool huge_fits(const struct vma *v, u64 addr);
+/* Into small pages. What slot holds now: a table or nothing. */
+struct pte huge_split(struct mm *mm, struct pte *slot, u64 addr);
+/* The leaf entry for addr below slot; NULL: there is none. Splits a huge page. */
+static inline struct pte *pt_leaf(struct mm *mm, struct pte *slot, u64 addr)
+{
+	struct pte e = pte_get(slot);
+
+	if (unlikely(!pte_is_table(e))) {
+		if (pte_huge(e))
+			e = huge_split(mm, slot, addr);
+		if (pte_none(e))
+			return NULL;
+	}
+	return pt_entry(e, addr);
+}
+/* May addr be part of a huge page? */
+static inline bool huge_wanted(const struct vma *v, u64 addr)
+{
+	return unlikely(READ_ONCE(huge_mode) != HUGE_NEVER) && huge_fits(v, addr);
+}
+/* True: the page is there. False: the fault is one for a small page. */
+bool huge_fault(struct mm *mm, struct vma *v, u64 addr, bool write);
+/* False, and nothing done: it is no huge page any more. */
+bool huge_zap(struct zap *z, struct pte *slot); /* z has room for two pages */
+bool huge_protect(struct mm *mm, const struct vma *v, struct pte *slot);
+/* Carries the page at `from` over, if both are aligned, it is a huge one, and there is no table. */
+bool huge_move(struct mm *mm, u64 from, u64 to);
+
 /* ---- fault.c ---- */
 
 /*
@@ -119,7 +158,7 @@ void zap_end(struct zap *z);
  * is allowed by v's flags or by force. 0, -ENOMEM, -EFAULT (beyond the file), -EIO.
  */
 int fault_page(struct mm *mm, struct vma *v, u64 addr, unsigned int access) __must_check;
-/* Counts a page that was mapped into (n = 1) or removed from (-1) an address space. */
+/* Counts n small pages, all like p, that were mapped into (n > 0) or removed from an address space. */
 void rss_add(struct mm *mm, const struct page *p, s64 n);
 /* Faults in all of [start, end), as far as it is mapped. Takes mmap_lock. 0 or the first error. */
 int mm_populate(struct mm *mm, u64 start, u64 end) __must_check;

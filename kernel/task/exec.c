@@ -104,8 +104,10 @@ static void exec_switch_mm(struct exec *e)
 
 	file_get_exec(e->file); /* the image is mapped from e->file later */
 	e->mm->exe_file = e->file;
-	if (old)
+	if (old) {
 		e->mm->dump_filter = old->dump_filter;
+		e->mm->no_huge = old->no_huge;
+	}
 	if (old) {
 		task_mm_release(me);
 		rusage_note_rss(me->process, old);

@@ -220,6 +220,13 @@ long sys_prctl(u32 option, u64 arg2, u64 arg3, u64 arg4, u64 arg5)
 			return -EINVAL;
 		arch_tsc_allow(arg2 == PR_TSC_ENABLE);
 		return 0;
+	case PR_SET_THP_DISABLE:
+		if (arg3 | arg4 | arg5)
+			return -EINVAL;
+		WRITE_ONCE(me->mm->no_huge, arg2 != 0);
+		return 0;
+	case PR_GET_THP_DISABLE:
+		return arg2 | arg3 | arg4 | arg5 ? -EINVAL : READ_ONCE(me->mm->no_huge);
 	case PR_GET_TID_ADDRESS:
 		return user_write(user_handle(u64, arg2), &me->clear_child_tid);
 	case PR_SET_TIMERSLACK:

@@ -57,6 +57,7 @@ static int show_meminfo(struct text *t, const struct proc_target *target)
 		{"Committed_AS:", m.committed_pages},
 		{"VmallocTotal:", (KERNEL_VMALLOC_END - KERNEL_VMALLOC_START) / PAGE_SIZE},
 		{"VmallocUsed:", m.vmalloc_pages},
+		{"AnonHugePages:", m.anon_huge_pages},
 	};
 	for (unsigned int i = 0; i < ARRAY_SIZE(lines); i++)
 		text_printf(t, "%-16s%8llu kB\n", lines[i].name, kib(lines[i].pages));

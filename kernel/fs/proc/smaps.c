@@ -39,9 +39,9 @@ static void usage_lines(struct text *t, const struct vma_usage *u, bool rollup)
 	line(t, "Private_Dirty:", u->private_dirty);
 	line(t, "Referenced:", u->referenced);
 	line(t, "Anonymous:", u->anonymous);
-	/* There are no huge user pages, no swap, and MADV_FREE frees at once. */
+	/* There are no huge pages of files, no swap, and MADV_FREE frees at once. */
 	line(t, "LazyFree:", 0);
-	line(t, "AnonHugePages:", 0);
+	line(t, "AnonHugePages:", u->anon_huge);
 	line(t, "ShmemPmdMapped:", 0);
 	line(t, "FilePmdMapped:", 0);
 	line(t, "Shared_Hugetlb:", 0);
@@ -60,7 +60,7 @@ static void flags_line(struct text *t, u32 flags)
 		{VMA_MAYREAD, "mr "}, {VMA_MAYWRITE, "mw "}, {VMA_MAYEXEC, "me "},
 		{VMA_GROWSDOWN, "gd "}, {VMA_LOCKED, "lo "}, {VMA_DONTFORK, "dc "},
 		{VMA_ACCOUNT, "ac "}, {VMA_NORESERVE, "nr "}, {VMA_WIPEONFORK, "wf "},
-		{VMA_DONTDUMP, "dd "},
+		{VMA_DONTDUMP, "dd "}, {VMA_HUGEPAGE, "hg "}, {VMA_NOHUGEPAGE, "nh "},
 	};
 
 	text_printf(t, "VmFlags: ");
@@ -81,7 +81,7 @@ static void smaps_area(struct text *t, struct vma *v, const struct path *root, c
 	line(t, "MMUPageSize:", PAGE_SIZE);
 	usage_lines(t, &u, false);
 	line(t, "Locked:", v->flags & VMA_LOCKED ? u.pss >> VMA_USAGE_SHIFT : 0);
-	text_printf(t, "THPeligible:    0\n");
+	text_printf(t, "THPeligible:    %d\n", vma_takes_huge_pages(v));
 	flags_line(t, v->flags);
 }
 

@@ -368,8 +368,10 @@ int proc_show_status(struct text *t, const struct proc_target *target)
 	status_groups(t, task);
 	text_printf(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, task->tid,
 		    s.pgrp, s.session);
-	if (mm)
+	if (mm) {
 		status_memory(t, mm);
+		text_printf(t, "THP_enabled:\t%d\n", !READ_ONCE(mm->no_huge));
+	}
 	text_printf(t, "Threads:\t%u\n", s.threads);
 	status_signals(t, &s, p);
 	status_caps(t, task);

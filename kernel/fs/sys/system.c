@@ -7,6 +7,8 @@
 #include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/format.h>
+#include <lib/string.h>
+#include <mm/mm.h>
 #include <mm/page.h>
 #include <time/clock.h>
 #include "internal.h"
@@ -334,6 +336,7 @@ static int show_node_meminfo(void *object, char *buf, size_t size)
 		{"KReclaimable:", m.slab_reclaimable_pages}, {"Slab:", m.slab_pages},
 		{"SReclaimable:", m.slab_reclaimable_pages},
 		{"SUnreclaim:", m.slab_pages - m.slab_reclaimable_pages},
+		{"AnonHugePages:", m.anon_huge_pages},
 	};
 	for (u32 i = 0; i < ARRAY_SIZE(lines); i++)
 		n += format(buf + n, size - (size_t)n, "Node 0 %-15s %8llu kB\n", lines[i].name,
@@ -397,6 +400,31 @@ static const struct sys_attr kernel_attrs[] = {
 	{0},
 };
 
+/* All words, the one that holds in brackets. */
+static int show_huge(void *object, char *buf, size_t size)
+{
+	static const char *const texts[] = {"always madvise [never]", "always [madvise] never",
+					    "[always] madvise never"};
+
+	return format(buf, size, "%s\n", texts[READ_ONCE(huge_mode)]);
+}
+
+static int store_huge(void *object, const char *text)
+{
+	return huge_mode_set(text);
+}
+
+static int show_huge_size(void *object, char *buf, size_t size)
+{
+	return format(buf, size, "%llu\n", HUGE_PAGE_SIZE);
+}
+
+static const struct sys_attr huge_attrs[] = {
+	{.name = "enabled", .mode = 0644, .show = show_huge, .store = store_huge},
+	SYS_ATTR_RO("hpage_pmd_size", show_huge_size),
+	{0},
+};
+
 static int system_init(void)
 {
 	static const char *const always[] = {"block", "bus", "class", "dev/block", "dev/char",
@@ -415,6 +443,8 @@ static int system_init(void)
 		err = sys_add_attrs(sys_dir(system, "clocksource/clocksource0"), clock_attrs, NULL);
 	if (!err)
 		err = sys_add_attrs(sys_dir(&sys_root, "kernel"), kernel_attrs, NULL);
+	if (!err)
+		err = sys_add_attrs(sys_dir(&sys_root, "kernel/mm/transparent_hugepage"), huge_attrs, NULL);
 	return err;
 }
 INIT_CALL(INIT_FS, system_init);

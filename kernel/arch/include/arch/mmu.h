@@ -20,6 +20,9 @@ struct mm;
  *   pte_none pte_present pte_leaf(pte, level) pte_writable pte_dirty pte_young pte_exec pte_paddr
  *   pte_make(paddr, prot) with PTE_READ|PTE_WRITE|PTE_EXEC|PTE_USER|PTE_DIRTY|PTE_YOUNG|PTE_NOCACHE,
  *   pte_make_table(paddr), pte_make_huge(paddr, prot)
+ *   pte_huge(pte) pte_is_table(pte)   an entry of level 1: one page, or a table; neither: nothing
+ *   pte_small(pte, paddr)        the entry for a part of a huge page
+ *   pte_table_paddr(pte)         of an entry that is a table
  *   pte_with_prot(pte, prot)     same frame, dirty and young bits kept, other protection
  *   pte_wrprotect(pte) pte_clear_dirty(pte) pte_mkyoung(pte) pte_mkold(pte)
  *   arch_clear_page(page) arch_copy_page(dst, src)   direct-map addresses of whole pages

@@ -47,6 +47,8 @@ struct vma_ops {
 #define VMA_STACK    BIT(14)
 #define VMA_HEAP     BIT(15)
 #define VMA_SPECIAL  BIT(16) /* vdso and the like: no split, merge, mremap growth */
+#define VMA_HUGEPAGE BIT(18) /* MADV_HUGEPAGE */
+#define VMA_NOHUGEPAGE BIT(19)
 #define VMA_LOCKONFAULT BIT(17) /* mlock2(MLOCK_ONFAULT) */
 
 struct vma {
@@ -107,6 +109,7 @@ struct mm {
 	u32 membarrier;                  /* registrations as MEMBARRIER_CMD_* bits; atomic */
 	u32 dumpable;                    /* SUID_DUMP_* */
 	u32 dump_filter;                 /* CORE_FILTER_*: /proc/PID/coredump_filter */
+	bool no_huge;                    /* PR_SET_THP_DISABLE; torn-free */
 	u32 def_flags;                   /* VMA_LOCKED after mlockall(MCL_FUTURE) */
 	bool lock_on_fault;              /* … with MCL_ONFAULT: locked, but not populated */
 };
@@ -168,11 +171,19 @@ bool mm_core_page(struct mm *mm, u64 addr, void *buf);
 /* Faults pages in and pins them (for direct I/O and futex keys). Number of pages or -EFAULT. */
 long mm_pin_pages(struct mm *mm, u64 addr, size_t nr, bool write, struct page **pages);
 
+/* When areas get 2 MiB pages (huge.c): /sys/kernel/mm/transparent_hugepage/enabled. Torn-free. */
+enum huge_mode { HUGE_NEVER, HUGE_MADVISE, HUGE_ALWAYS };
+extern u32 huge_mode;
+/* By its name there. 0 or -EINVAL. Any context. */
+int huge_mode_set(const char *name) __must_check;
+/* Would a huge page fit into the area, and would it get one? mmap_lock held. */
+bool vma_takes_huge_pages(const struct vma *v);
+
 /* What an area holds, in bytes; the pss fields are shares, with VMA_USAGE_SHIFT fraction bits. */
 #define VMA_USAGE_SHIFT 12
 struct vma_usage {
 	u64 rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous;
-	u64 pss, pss_dirty, pss_anon, pss_file, pss_shmem;
+	u64 pss, pss_dirty, pss_anon, pss_file, pss_shmem, anon_huge;
 };
 /* Adds what v holds to *u. mmap_lock held. */
 void vma_usage(struct vma *v, struct vma_usage *u);

@@ -34,7 +34,7 @@ struct page {
 	struct list_head lru;      /* free lists, LRU, or the owner's list */
 	union {
 		struct mapping *mapping; /* page cache: owner; changes under the page lock */
-		void *private;           /* slab: the cache */
+		void *private;           /* slab: the cache; huge.c: the table for a split */
 	};
 	u64 index;                 /* page cache: offset in pages; slab: private */
 	struct atomic mapcount;    /* page cache: page table entries that map it */
@@ -101,7 +101,7 @@ extern struct page *zero_page;
 struct mem_stats {
 	u64 total_pages, free_pages, cached_pages, anon_pages, slab_pages, kernel_stack_pages,
 		page_table_pages, shmem_pages, slab_reclaimable_pages, mapped_pages, committed_pages,
-		dirty_pages, vmalloc_pages;
+		dirty_pages, vmalloc_pages, anon_huge_pages;
 };
 void mem_stats(struct mem_stats *st);
 /* Free blocks by order, and the pages that ordinary allocations leave alone. Any context. */

@@ -151,6 +151,21 @@ static inline struct pte pte_with_prot(struct pte e, unsigned int prot)
 {
 	return (struct pte){pte_make(pte_paddr(e), prot).v | (e.v & (X86_PTE_A | X86_PTE_D | X86_PTE_PS))};
 }
+/* An entry of level 1: one page, or a table. Neither: nothing is there. */
+static inline bool pte_huge(struct pte e) { return e.v & X86_PTE_PS; }
+static inline bool pte_is_table(struct pte e)
+{
+	return (e.v & (X86_PTE_P | X86_PTE_PS)) == X86_PTE_P;
+}
+/* Where the table of an entry is. */
+static inline struct paddr pte_table_paddr(struct pte e) { return PADDR(e.v & X86_PTE_ADDR); }
+/* The entry for the small page at pa, a part of the huge page of e. */
+static inline struct pte pte_small(struct pte e, struct paddr pa)
+{
+	u64 bits = e.v & ~(X86_PTE_ADDR | X86_PTE_PS);
+
+	return (struct pte){(pa.v ^ x86_pte_inversion(bits)) | bits};
+}
 static inline struct pte pte_wrprotect(struct pte e) { return (struct pte){e.v & ~X86_PTE_W}; }
 static inline struct pte pte_clear_dirty(struct pte e) { return (struct pte){e.v & ~X86_PTE_D}; }
 static inline struct pte pte_mkyoung(struct pte e) { return (struct pte){e.v | X86_PTE_A}; }
