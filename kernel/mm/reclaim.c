@@ -19,6 +19,8 @@
 static struct list_head shrinkers = LIST_INIT(shrinkers); /* grows only; shrinkers_lock to add */
 static DEFINE_SPINLOCK(shrinkers_lock, LOCK_RANK_NONE);
 
+#define SHRINK_BATCH 128 /* objects, of mm_drop_caches */
+
 void shrinker_register(struct shrinker *s)
 {
 	spin_lock(&shrinkers_lock);
@@ -39,6 +41,21 @@ u64 mm_reclaim(u64 nr_pages)
 	freed += slab_reclaim();
 	freed += page_cpu_drain();
 	return freed;
+}
+
+void mm_drop_caches(bool pages, bool objects)
+{
+	struct shrinker *s;
+
+	if (pages)
+		(void)page_cache_shrink(U64_MAX);
+	if (!objects)
+		return;
+	list_for_each(s, &shrinkers, node) {
+		while (s->shrink(SHRINK_BATCH) >= SHRINK_BATCH && !fatal_signal_pending(current))
+			;
+	}
+	(void)slab_reclaim();
 }
 
 /* Rounds of OOM_NAP_NS that one allocation waits before it fails, and that a victim may take. */

@@ -638,6 +638,26 @@ TEST(mount_option_discard)
 
 /* ---- Advice ---- */
 
+TEST(drop_caches_drops_what_is_clean)
+{
+	int fd = make(0);
+	u8 in_core[16];
+	u8 *m;
+
+	fill(mem, 16 * BLOCK, 1);
+	CHECK_EQ(pwrite(fd, mem, 16 * BLOCK, 0), 16 * BLOCK);
+	CHECK_OK(fsync(fd));
+	m = mmap(NULL, 16 * BLOCK, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(m != MAP_FAILED);
+	CHECK_OK(mincore(m, 16 * BLOCK, in_core));
+	CHECK_EQ(in_core[3] & 1, 1);
+	write_file("/proc/sys/vm/drop_caches", "3");
+	CHECK_OK(mincore(m, 16 * BLOCK, in_core));
+	for (int i = 0; i < 16; i++)
+		CHECK_EQ(in_core[i] & 1, 0);
+	CHECK(!memcmp(m, mem, 16 * BLOCK));
+}
+
 TEST(fadvise_dontneed_leaves_the_cache)
 {
 	int fd = make(0);

@@ -19,6 +19,7 @@
 #include <net/settings.h>
 #include <net/unix.h>
 #include <ptrace/ptrace.h>
+#include <mm/mm.h>
 #include <seccomp/seccomp.h>
 #include <task/random.h>
 #include <task/uts.h>
@@ -410,7 +411,21 @@ static const struct proc_entry kernel_children[] = {
 	{0},
 };
 
+/* Reads as what was written last. */
+static u32 drop_caches;
+
+static int store_drop_caches(char *data, const struct proc_target *target)
+{
+	int n = store_number(data, target);
+
+	if (n > 0)
+		mm_drop_caches(READ_ONCE(drop_caches) & 1, READ_ONCE(drop_caches) & 2);
+	return n;
+}
+
 static const struct proc_entry vm_children[] = {
+	{.name = "drop_caches", .mode = S_IFREG | 0200, .show = show_number, .store = store_drop_caches,
+	 .setting = &(const struct number){.word = &drop_caches, .min = 1, .max = 4}},
 	NUMBER_IN("max_map_count", 0644, max_map_count, 0, INT_MAX),
 	CONSTANT("mmap_min_addr", MMAP_MIN_ADDR),
 	NUMBER_IN("overcommit_memory", 0644, overcommit_memory, OVERCOMMIT_GUESS,

@@ -179,6 +179,9 @@ int huge_mode_set(const char *name) __must_check;
 /* Would a huge page fit into the area, and would it get one? mmap_lock held. */
 bool vma_takes_huge_pages(const struct vma *v);
 
+/* Gives up what is clean in the page cache, and objects that can be made anew. May sleep. */
+void mm_drop_caches(bool pages, bool objects);
+
 /* What an area holds, in bytes; the pss fields are shares, with VMA_USAGE_SHIFT fraction bits. */
 #define VMA_USAGE_SHIFT 12
 struct vma_usage {
