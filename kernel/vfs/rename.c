@@ -239,9 +239,9 @@ long sys_renameat2(int olddirfd, struct user_str old, int newdirfd, struct user_
 	struct filename from __uninit, to __uninit;
 	int err;
 
-	if (flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
-	if ((flags & RENAME_NOREPLACE) && (flags & RENAME_EXCHANGE))
+	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
 		return -EINVAL;
 	err = filename_get(&from, old, 0);
 	if (err)

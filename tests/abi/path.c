@@ -10,6 +10,7 @@
 
 #define RENAME_NOREPLACE 1
 #define RENAME_EXCHANGE 2
+#define RENAME_WHITEOUT 4
 
 static struct stat st;
 
@@ -279,6 +280,61 @@ TEST(renameat2_flags)
 	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "b", 3), EINVAL);
 	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "b", 0x10), EINVAL);
 	CHECK_OK(syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "c", RENAME_NOREPLACE));
+}
+
+static bool is_whiteout(const char *name)
+{
+	CHECK_OK(lstat(name, &st));
+	return S_ISCHR(st.st_mode) && !(st.st_mode & 07777) && st.st_rdev == 0 && st.st_nlink == 1 && st.st_size == 0;
+}
+
+/* A union file system's rename: what it hides below must stay hidden. Needs no privilege. */
+TEST(rename_leaves_a_whiteout)
+{
+	char name[200] = "";
+	nlink_t links;
+	ino_t i;
+
+	SKIP_ON_SHARE("RENAME_WHITEOUT");
+	CHECK_OK(mkdir("d", 0777));
+	CHECK_OK(mkdir("d/sub", 0777));
+	CHECK_OK(stat("d", &st));
+	links = st.st_nlink;
+	write_file("d/a", "content");
+	i = inode("d/a");
+	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "d/a", AT_FDCWD, "b", RENAME_WHITEOUT | RENAME_EXCHANGE), EINVAL);
+	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "d/no", AT_FDCWD, "b", RENAME_WHITEOUT), ENOENT);
+	CHECK_OK(syscall(SYS_renameat2, AT_FDCWD, "d/a", AT_FDCWD, "b", RENAME_WHITEOUT));
+	CHECK(is_whiteout("d/a"));
+	CHECK_EQ(inode("b"), i);
+	/* In one directory, over a file, and a white-out itself. */
+	write_file("c", "victim");
+	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "c", RENAME_WHITEOUT | RENAME_NOREPLACE), EEXIST);
+	CHECK_OK(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "c", RENAME_WHITEOUT));
+	CHECK(is_whiteout("b"));
+	CHECK_EQ(inode("c"), i);
+	CHECK_OK(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "e", RENAME_WHITEOUT));
+	CHECK(is_whiteout("b") && is_whiteout("e"));
+	/* A directory, with a name that is too long to be kept in the entry. */
+	memset(name, 'n', 150);
+	CHECK_OK(rename("d/sub", name));
+	CHECK_OK(syscall(SYS_renameat2, AT_FDCWD, name, AT_FDCWD, "d/sub", RENAME_WHITEOUT));
+	CHECK(is_whiteout(name));
+	CHECK_OK(stat("d", &st));
+	CHECK_EQ(st.st_nlink, links);
+	CHECK_OK(unlink(name));
+	CHECK_ERR(stat(name, &st), ENOENT);
+	CHECK_ERR(rmdir("d/a"), ENOTDIR);
+	CHECK_OK(unlink("d/a"));
+	CHECK_OK(rmdir("d/sub"));
+	CHECK_OK(rmdir("d"));
+	IN_CHILD {
+		CHECK_OK(chmod(".", 0777));
+		become(1000, 1000);
+		write_file("mine", "");
+		CHECK_OK(syscall(SYS_renameat2, AT_FDCWD, "mine", AT_FDCWD, "gone", RENAME_WHITEOUT));
+		CHECK(is_whiteout("mine"));
+	}
 }
 
 TEST(stat_fields)

@@ -426,8 +426,9 @@ static int enter_target(struct ext4_handle *h, struct inode *i, struct inode *di
 	return err;
 }
 
+/* whiteout: what the old name stands for afterwards, or NULL. */
 static int move(struct ext4_handle *h, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-		struct dentry *new)
+		struct dentry *new, const struct inode *whiteout)
 {
 	struct inode *i = old->inode;
 	bool is_dir = S_ISDIR(i->mode), had_victim = new->inode;
@@ -447,7 +448,8 @@ static int move(struct ext4_handle *h, struct inode *old_dir, struct dentry *old
 	err = entry_of(old_dir, old, i, &at);
 	if (err)
 		return err;
-	err = ext4_dir_remove(h, old_dir, &at);
+	err = whiteout ? ext4_dir_set(h, old_dir, &at, (u32)whiteout->ino, whiteout->mode)
+		       : ext4_dir_remove(h, old_dir, &at);
 	ext4_buf_put(at.buf);
 	return err ? err : moved(h, i, old_dir, new_dir, new);
 }
@@ -487,14 +489,25 @@ static int exchange(struct ext4_handle *h, struct inode *a_dir, struct dentry *a
 	return err ? err : moved(h, b->inode, b_dir, a_dir, a);
 }
 
+/* The device 0:0, with the name to come. */
+static int whiteout_make(struct maker *w)
+{
+	int err = make_inode(w, S_IFCHR, 0);
+
+	return err ? err : fill(w);
+}
+
 static int rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		  struct dentry *new, u32 flags)
 {
-	struct ext4_handle h;
+	struct maker w = {.dir = old_dir}; /* its handle is the operation's; i: the white-out */
+	u32 credits = CREDITS_RENAME;
 	int err = 0;
 
-	if (flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
+	if (flags & RENAME_WHITEOUT)
+		credits += CREDITS_MAKE;
 	if (!(flags & RENAME_EXCHANGE)) {
 		if (new->inode && S_ISDIR(new->inode->mode))
 			err = empty_check(new->inode);
@@ -504,12 +517,20 @@ static int rename(struct inode *old_dir, struct dentry *old, struct inode *new_d
 	if (!err && new->inode && !(flags & RENAME_EXCHANGE))
 		ext4_write_promised(old->inode);
 	if (!err)
-		err = ext4_start(ext4_fs(old_dir->sb), &h, CREDITS_RENAME);
+		err = ext4_start(ext4_fs(old_dir->sb), &w.h, credits);
 	if (err)
 		return err;
-	err = flags & RENAME_EXCHANGE ? exchange(&h, old_dir, old, new_dir, new)
-				      : move(&h, old_dir, old, new_dir, new);
-	return finish(&h, new_dir, err);
+	if (flags & RENAME_WHITEOUT)
+		err = whiteout_make(&w);
+	if (!err)
+		err = flags & RENAME_EXCHANGE ? exchange(&w.h, old_dir, old, new_dir, new)
+					      : move(&w.h, old_dir, old, new_dir, new, w.i);
+	if (err && w.i)
+		undo(&w);
+	err = finish(&w.h, new_dir, err);
+	if (w.i)
+		inode_put(w.i);
+	return err;
 }
 
 /* ---- Directories as files ---- */

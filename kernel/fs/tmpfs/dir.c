@@ -184,21 +184,54 @@ static void exchange(struct inode *old_dir, struct dentry *old, struct inode *ne
 	inode_touch(new->inode, ATTR_CTIME);
 }
 
+/* What is left at the old name: the device 0:0. *out is not in the directory yet. */
+static int whiteout_make(struct inode *dir, const struct dentry *old, struct dentry **out, struct inode **i)
+{
+	struct dentry *d = dentry_alloc(old->parent, &old->name);
+	int err = d ? tmpfs_inode_new(dir->sb, dir, S_IFCHR, 0, NULL, i) : -ENOMEM;
+
+	if (err)
+		dentry_put(d);
+	else
+		*out = d;
+	return err;
+}
+
+/*
+ * It is hashed while the old name is still there: whoever looks the name up meanwhile finds one of the
+ * two. The directory has the reference from making it.
+ */
+static void whiteout_enter(struct inode *dir, struct dentry *d, struct inode *i)
+{
+	dir_insert(dir, d);
+	dentry_add(d, i);
+}
+
 static int rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		  struct dentry *new, u32 flags)
 {
 	bool is_dir = S_ISDIR(old->inode->mode);
+	struct dentry *whiteout = NULL;
+	struct inode *white = NULL; /* in no name yet */
 	int err = 0;
 
 	if (flags & RENAME_EXCHANGE) {
 		exchange(old_dir, old, new_dir, new);
 		return 0;
 	}
-	if (new->inode)
+	if (flags & RENAME_WHITEOUT)
+		err = whiteout_make(old_dir, old, &whiteout, &white);
+	if (!err && new->inode)
 		err = is_dir ? rmdir(new_dir, new) : unlink(new_dir, new);
-	if (err)
+	if (err) {
+		dentry_put(whiteout);
+		if (white)
+			inode_put(white);
 		return err;
+	}
 	dir_remove(old_dir, old);
+	if (whiteout)
+		whiteout_enter(old_dir, whiteout, white);
 	dir_insert(new_dir, old);
 	if (is_dir && old_dir != new_dir) {
 		inode_drop_link(old_dir);
