@@ -1,6 +1,7 @@
 /*
  * spawn COUNT NAME PROGRAM [ARGUMENT…]: runs the program COUNT times after once for the caches, each by
- * fork and exec with its output thrown away, and prints "NAME NANOSECONDS", the least one run has taken.
+ * fork and exec with its output thrown away, and prints "NAME NANOSECONDS", the least one run has taken. The
+ * first counts, too: it is the only one if COUNT is 0.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -39,11 +40,11 @@ static uint64_t run(char **argv)
 
 int main(int argc, char **argv)
 {
-	uint64_t least = UINT64_MAX;
+	uint64_t least;
 
 	if (argc < 4)
 		return 2;
-	run(argv + 3);
+	least = run(argv + 3);
 	for (int i = atoi(argv[1]); i; i--) {
 		uint64_t spent = run(argv + 3);
 

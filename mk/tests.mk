@@ -121,12 +121,18 @@ test-busybox-suite-slow: $(B)/gatehouse $(B)/init $(KERNEL)
 
 # Programs of Debian's beside Linux: cases, stressors, tools; suites of programs that nobody here wrote.
 # Hours on a small machine the first time, most of them Linux's, whose records are kept.
-.PHONY: test-apps test-apps-disk test-stress-ng test-posix-suite test-kernel-suite test-ptrace-suite
-test-apps test-apps-disk test-stress-ng test-posix-suite test-kernel-suite test-ptrace-suite: $(B)/gatehouse $(B)/init $(KERNEL)
+.PHONY: test-apps test-apps-disk test-apps-debug test-apps-rules test-stress-ng
+.PHONY: test-posix-suite test-kernel-suite test-ptrace-suite test-strace-suite
+test-apps test-apps-disk test-apps-debug test-apps-rules test-stress-ng test-posix-suite test-kernel-suite \
+		test-ptrace-suite test-strace-suite: $(B)/gatehouse $(B)/init $(KERNEL)
 test-apps:
 	tests/apps/compare -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 test-apps-disk:
 	tests/apps/compare -d -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+test-apps-debug:
+	tests/apps/compare -g -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+test-apps-rules:
+	tests/apps/compare -s -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 test-stress-ng:
 	tests/apps/stress-ng -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 test-posix-suite:
@@ -135,6 +141,8 @@ test-kernel-suite:
 	tests/suites/kernel -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 test-ptrace-suite:
 	tests/suites/ptrace -c $(TEST_CPUS) -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
+test-strace-suite:
+	tests/suites/strace -m $(TEST_MACHINE) -f $(or $(FLAVOR),release)
 
 # What is said of the CPU's flaws, on several models of QEMU's, beside Linux.
 .PHONY: test-mitigations
