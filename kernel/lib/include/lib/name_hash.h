@@ -32,22 +32,45 @@ static __always_inline u32 name_half_word(const char *p)
 	return w;
 }
 
-/* Are these bytes equal? Reads no more than them; the last word overlaps the one before. */
+/* The same words of a text that may change meanwhile. */
+static __always_inline u64 name_word_once(const char *p)
+{
+	struct __packed word {
+		u64 w;
+	};
+
+	return READ_ONCE(((const struct word *)p)->w);
+}
+
+static __always_inline u32 name_half_word_once(const char *p)
+{
+	struct __packed word {
+		u32 w;
+	};
+
+	return READ_ONCE(((const struct word *)p)->w);
+}
+
+/*
+ * Are these bytes equal? Reads no more than them; the last word overlaps the one before. The first text
+ * may change meanwhile, as a cached name does in a rename: the caller can tell and ignores the
+ * answer then.
+ */
 static inline bool name_equal(const char *a, const char *b, size_t len)
 {
 	size_t at = 0;
 
 	if (len >= 8) {
 		for (; at + 8 < len; at += 8)
-			if (name_word(a + at) != name_word(b + at))
+			if (name_word_once(a + at) != name_word(b + at))
 				return false;
-		return name_word(a + len - 8) == name_word(b + len - 8);
+		return name_word_once(a + len - 8) == name_word(b + len - 8);
 	}
 	if (len >= 4)
-		return name_half_word(a) == name_half_word(b) &&
-		       name_half_word(a + len - 4) == name_half_word(b + len - 4);
+		return name_half_word_once(a) == name_half_word(b) &&
+		       name_half_word_once(a + len - 4) == name_half_word(b + len - 4);
 	for (; at < len; at++)
-		if (a[at] != b[at])
+		if (READ_ONCE(a[at]) != b[at])
 			return false;
 	return true;
 }
