@@ -131,13 +131,14 @@ static int show_limits(struct text *t, const struct proc_target *target)
 	text_printf(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
 	for (unsigned int i = 0; i < RLIM_NLIMITS; i++) {
 		struct rlimit64 *r = &target->task->process->rlimits[i];
+		u64 cur = READ_ONCE(r->rlim_cur), max = READ_ONCE(r->rlim_max);
 		char soft[24], hard[24];
 
-		format(soft, sizeof(soft), "%llu", READ_ONCE(r->rlim_cur));
-		format(hard, sizeof(hard), "%llu", READ_ONCE(r->rlim_max));
+		format(soft, sizeof(soft), "%llu", cur);
+		format(hard, sizeof(hard), "%llu", max);
 		text_printf(t, "%-25s %-20s %-20s ", limits[i].name,
-			    r->rlim_cur == RLIM64_INFINITY ? "unlimited" : soft,
-			    r->rlim_max == RLIM64_INFINITY ? "unlimited" : hard);
+			    cur == RLIM64_INFINITY ? "unlimited" : soft,
+			    max == RLIM64_INFINITY ? "unlimited" : hard);
 		text_printf(t, "%-10s\n", limits[i].unit ? limits[i].unit : "");
 	}
 	return 0;

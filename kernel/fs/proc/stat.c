@@ -186,15 +186,15 @@ int proc_show_stat(struct text *t, const struct proc_target *target)
 		    s.cutime / TICK_NS, s.cstime / TICK_NS);
 	text_printf(t, "%d %d %u 0 %llu ", priority_of(&in_force), sp.nice, s.threads,
 		    task->start_time_ns / TICK_NS);
-	text_printf(t, "%llu %llu %llu ", mm ? mm->total_pages * PAGE_SIZE : 0,
-		    mm ? mm_rss_pages(mm) : 0, p->rlimits[RLIMIT_RSS].rlim_cur);
+	text_printf(t, "%llu %llu %llu ", mm ? READ_ONCE(mm->total_pages) * PAGE_SIZE : 0,
+		    mm ? mm_rss_pages(mm) : 0, READ_ONCE(p->rlimits[RLIMIT_RSS].rlim_cur));
 	stat_addresses(t, mm, visible);
 	text_printf(t, "%llu %llu %llu %llu 0 0 0 ", s.pending.bits & 0x7fffffff,
 		    s.blocked.bits & 0x7fffffff, s.ignored.bits & 0x7fffffff,
 		    s.caught.bits & 0x7fffffff);
 	text_printf(t, "%d %u %u %u 0 0 0 ", task->exit_signal, task->cpu, sp.rt_priority, sp.policy);
 	stat_data_addresses(t, mm, visible);
-	text_printf(t, "%d\n", visible ? task->exit_code : 0);
+	text_printf(t, "%d\n", visible ? READ_ONCE(task->exit_code) : 0);
 	if (mm)
 		mm_put(mm);
 	return 0;
@@ -208,10 +208,10 @@ int proc_show_statm(struct text *t, const struct proc_target *target)
 		text_printf(t, "0 0 0 0 0 0 0\n");
 		return 0;
 	}
-	text_printf(t, "%llu %llu %lld %llu 0 %llu 0\n", mm->total_pages, mm_rss_pages(mm),
+	text_printf(t, "%llu %llu %lld %llu 0 %llu 0\n", READ_ONCE(mm->total_pages), mm_rss_pages(mm),
 		    atomic64_read(&mm->file_pages) + atomic64_read(&mm->shmem_pages),
 		    DIV_ROUND_UP(mm->end_code - mm->start_code, PAGE_SIZE),
-		    mm->data_pages + mm->stack_pages);
+		    READ_ONCE(mm->data_pages) + READ_ONCE(mm->stack_pages));
 	mm_put(mm);
 	return 0;
 }
@@ -236,8 +236,11 @@ static void status_groups(struct text *t, struct task *task)
 	cred_put(c);
 }
 
+/* The counts change meanwhile: what is computed with twice is read once. */
 static void status_memory(struct text *t, struct mm *mm)
 {
+	u64 total = READ_ONCE(mm->total_pages), exec = READ_ONCE(mm->exec_pages);
+	u64 text = DIV_ROUND_UP(READ_ONCE(mm->end_code) - READ_ONCE(mm->start_code), PAGE_SIZE);
 	s64 anon = atomic64_read(&mm->anon_pages), file = atomic64_read(&mm->file_pages);
 	s64 shmem = atomic64_read(&mm->shmem_pages);
 	u64 rss = mm_rss_pages(mm);
@@ -245,20 +248,19 @@ static void status_memory(struct text *t, struct mm *mm)
 		const char *name;
 		u64 pages;
 	} lines[] = {
-		{"VmPeak:", MAX(mm->peak_total_pages, mm->total_pages)},
-		{"VmSize:", mm->total_pages},
-		{"VmLck:", mm->locked_pages},
+		{"VmPeak:", MAX(READ_ONCE(mm->peak_total_pages), total)},
+		{"VmSize:", total},
+		{"VmLck:", READ_ONCE(mm->locked_pages)},
 		{"VmPin:", 0},
-		{"VmHWM:", MAX(mm->peak_rss_pages, rss)},
+		{"VmHWM:", MAX(READ_ONCE(mm->peak_rss_pages), rss)},
 		{"VmRSS:", rss},
 		{"RssAnon:", (u64)anon},
 		{"RssFile:", (u64)file},
 		{"RssShmem:", (u64)shmem},
-		{"VmData:", mm->data_pages},
-		{"VmStk:", mm->stack_pages},
-		{"VmExe:", DIV_ROUND_UP(mm->end_code - mm->start_code, PAGE_SIZE)},
-		{"VmLib:", mm->exec_pages - MIN(mm->exec_pages,
-				DIV_ROUND_UP(mm->end_code - mm->start_code, PAGE_SIZE))},
+		{"VmData:", READ_ONCE(mm->data_pages)},
+		{"VmStk:", READ_ONCE(mm->stack_pages)},
+		{"VmExe:", text},
+		{"VmLib:", exec - MIN(exec, text)},
 		{"VmPTE:", (u64)atomic64_read(&mm->pt_pages)},
 		{"VmSwap:", 0},
 	};
@@ -272,7 +274,8 @@ static void status_signals(struct text *t, const struct snapshot *s, struct proc
 	u64 queued = bit_count(s->pending.bits) +
 		     bit_count(s->shared.bits);
 
-	text_printf(t, "SigQ:\t%llu/%llu\n", queued, p->rlimits[RLIMIT_SIGPENDING].rlim_cur);
+	text_printf(t, "SigQ:\t%llu/%llu\n", queued,
+		    READ_ONCE(p->rlimits[RLIMIT_SIGPENDING].rlim_cur));
 	text_printf(t, "SigPnd:\t%016llx\nShdPnd:\t%016llx\n", s->pending.bits, s->shared.bits);
 	text_printf(t, "SigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n", s->blocked.bits,
 		    s->ignored.bits, s->caught.bits);
