@@ -50,7 +50,7 @@ struct vport {
 	struct virtqueue *rx, *tx;   /* lock */
 	struct rx_buffer *first, *last; /* lock: filled, in order */
 	struct mutex read_lock;      /* LOCK_RANK_READERS: one reader at a time */
-	struct mutex write_lock;     /* guards tx_data and the one write in flight */
+	struct mutex write_lock;     /* LOCK_RANK_READERS: tx_data and the one write in flight */
 	char *tx_data;
 	bool tx_busy;                /* lock */
 	struct wait_queue readable, writable;
@@ -568,7 +568,7 @@ static int port_set_up(struct vconsole *c, u32 id)
 	p->id = id;
 	spin_init(&p->lock, LOCK_RANK_DEVICE);
 	mutex_init(&p->read_lock, LOCK_RANK_READERS);
-	mutex_init(&p->write_lock, LOCK_RANK_SLEEP_INNER);
+	mutex_init(&p->write_lock, LOCK_RANK_READERS);
 	wait_queue_init(&p->readable);
 	wait_queue_init(&p->writable);
 	p->rx = virtqueue_create(c->dev, first, RX_BUFFERS, rx_interrupt, p);

@@ -148,7 +148,7 @@ static int rng_probe(struct virtio_device *d)
 	if (!r || !(r->data = pages_alloc_virt(0, GFP_KERNEL)))
 		return -ENOMEM;
 	spin_init(&r->lock, LOCK_RANK_DEVICE);
-	mutex_init(&r->read_lock, LOCK_RANK_SLEEP_INNER);
+	mutex_init(&r->read_lock, LOCK_RANK_READERS);
 	wait_queue_init(&r->done);
 	r->vq = virtqueue_create(d, 0, 2, rng_interrupt, r);
 	if (!r->vq)

@@ -26,7 +26,7 @@ enum lock_rank {
 	LOCK_RANK_INODE_DIR,     /* inode of a directory (parent before child) */
 	LOCK_RANK_INODE,         /* inode of anything else: size, data and attributes */
 	LOCK_RANK_PIPE,
-	LOCK_RANK_READERS,       /* readers of a socket or a port take turns */
+	LOCK_RANK_READERS,       /* readers (or writers) of a socket or a device take turns */
 	LOCK_RANK_INFLIGHT,      /* AF_UNIX: descriptors that are under way */
 	LOCK_RANK_FD_TABLE,
 	LOCK_RANK_MMAP,          /* mm: the area tree (faults take it shared) */
