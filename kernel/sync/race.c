@@ -6,7 +6,8 @@
  * atomics) nor one of them is a plain write of an aligned word that only marked reads meet. Only a
  * race that changed the value counts; it is a kernel bug and ends in a panic. What is meant is
  * marked. Words of the command line: with `race=log` each pair of places is reported once, with the
- * way the watching CPU came, and the kernel goes on; `race_skip=N` sets SKIP.
+ * way the watching CPU came, and the kernel goes on; `race_skip=N` sets SKIP, `race_wait=N`
+ * the rounds of waiting (longer for virtual CPUs that do not run at the same time).
  *
  * A slot of the table is one word, changed with compare-and-swap. A watch belongs to the CPU that
  * set it; who runs into it leaves its place in the word itself, so nobody's place can end up in the
@@ -47,7 +48,7 @@ static DEFINE_PER_CPU(s32, race_skip);
 static DEFINE_PER_CPU(u32, race_busy);
 static u64 reported[REPORTS]; /* pairs of places */
 static u64 nr_reports;        /* atomic */
-static u64 skip = SKIP;
+static u64 skip = SKIP, wait_loops = WAIT_LOOPS;
 static bool expected, log_only;
 
 static u64 *slot_of(uptr addr)
@@ -142,7 +143,7 @@ static __noinline void watch(uptr addr, size_t size, u32 kind, uptr ip)
 					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return;
 	before = value_at(addr, size);
-	for (u32 i = 0; i < WAIT_LOOPS; i++)
+	for (u32 i = 0; i < wait_loops; i++)
 		cpu_relax();
 	after = value_at(addr, size);
 	w = __atomic_exchange_n(slot, 0, __ATOMIC_SEQ_CST);
@@ -187,7 +188,9 @@ static int race_init(void)
 
 	log_only = boot_option_copy("race", mode, sizeof(mode)) > 0 && !strcmp(mode, "log");
 	boot_option_u64("race_skip", &skip);
+	boot_option_u64("race_wait", &wait_loops);
 	skip = MIN(skip, 1000000);
+	wait_loops = MIN(wait_loops, 1000000);
 	WRITE_ONCE(enabled, true);
 	return 0;
 }
