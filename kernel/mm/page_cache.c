@@ -68,35 +68,6 @@ static void mapping_uncharge(struct mapping *m, u64 nr)
 		m->ops->uncharge(m, nr);
 }
 
-void mapping_fini(struct mapping *m)
-{
-	struct page *p;
-	u64 index;
-
-	xa_for_each(&m->pages, index, p) {
-		bool store = !page_test(p, PG_SHMEM);
-
-		/* The page allocator may be about to drop it. */
-		if (store)
-			page_lock(p);
-		if (store && page_test(p, PG_DIRTY)) {
-			spin_lock(&m->pages_lock);
-			page_count_clean(m, p);
-			spin_unlock(&m->pages_lock);
-		}
-		count_page(p, -1);
-		p->mapping = NULL;
-		if (store) {
-			page_lru_remove(p);
-			page_unlock(p);
-		}
-		page_put(p);
-	}
-	xa_destroy(&m->pages);
-	mapping_uncharge(m, m->nr_pages);
-	m->nr_pages = 0;
-}
-
 struct page *page_cache_find(struct mapping *m, u64 index)
 {
 	struct page *p;
@@ -276,6 +247,49 @@ static struct page *next_locked(struct mapping *m, u64 *index, u64 last)
 	}
 }
 
+/* Pages of memory: nobody but the owner knows of them any more. */
+static void forget_memory(struct mapping *m)
+{
+	struct page *p;
+	u64 index;
+
+	xa_for_each(&m->pages, index, p) {
+		count_page(p, -1);
+		p->mapping = NULL;
+		page_put(p);
+	}
+}
+
+/* Pages of a store: the page allocator may be about to drop them, and the device may still be filling them. */
+static void forget_store(struct mapping *m)
+{
+	struct page *p;
+
+	for (u64 index = 0; (p = next_locked(m, &index, U64_MAX)); index++) {
+		spin_lock(&m->pages_lock);
+		if (page_test(p, PG_DIRTY))
+			page_count_clean(m, p);
+		spin_unlock(&m->pages_lock);
+		count_page(p, -1);
+		p->mapping = NULL;
+		page_lru_remove(p);
+		page_unlock(p);
+		page_put(p);
+		page_put(p); /* the cache's */
+	}
+}
+
+void mapping_fini(struct mapping *m)
+{
+	if (m->ops && m->ops->memory_backed)
+		forget_memory(m);
+	else if (m->ops)
+		forget_store(m);
+	xa_destroy(&m->pages);
+	mapping_uncharge(m, m->nr_pages);
+	m->nr_pages = 0;
+}
+
 /*
  * A fault may have looked the page up before and map it only now. It raises mapcount first and
  * tests page->mapping then; we clear mapping first and test mapcount then (both fully ordered), so
@@ -450,25 +464,36 @@ static struct page *lru_victim(u64 *scan)
 
 /*
  * Takes a locked page out if nobody else has it: the cache's reference and ours become none at once,
- * and a look-up that comes then waits for the entry to go. False: somebody has it.
+ * and a look-up that comes then waits for the entry to go. Under pages_lock, whose holders take references
+ * to what they find without a second look. False: somebody has it.
  */
-static bool page_drop(struct mapping *m, struct page *p)
+static bool page_drop_locked(struct mapping *m, struct page *p) REQUIRES(m->pages_lock)
 {
 	int two = 2;
 
-	if (!m || !droppable(p) ||
-	    !__atomic_compare_exchange_n(&p->ref.count, &two, 0, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&p->ref.count, &two, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return false;
 	/* A write may have marked it before it gave its reference back. */
 	if (page_test(p, PG_DIRTY)) {
 		__atomic_store_n(&p->ref.count, 2, __ATOMIC_RELEASE);
 		return false;
 	}
-	spin_lock(&m->pages_lock);
 	xa_erase(&m->pages, p->index);
 	m->nr_pages--;
+	return true;
+}
+
+static bool page_drop(struct mapping *m, struct page *p)
+{
+	bool gone;
+
+	if (!m || !droppable(p))
+		return false;
+	spin_lock(&m->pages_lock);
+	gone = page_drop_locked(m, p);
 	spin_unlock(&m->pages_lock);
+	if (!gone)
+		return false;
 	p->mapping = NULL;
 	page_lru_remove(p);
 	count_page(p, -1);
