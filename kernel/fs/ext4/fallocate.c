@@ -22,25 +22,12 @@
 /* Zeroes bytes [from, to) of one page, if the file has anything there. */
 static int zero_part(struct inode *i, u64 from, u64 to)
 {
-	struct mapping *m = &i->mapping;
-	u64 index = from >> PAGE_SHIFT;
-	struct page *p;
 	int err;
 
 	if (from >= to || from >= i->size)
 		return 0;
-	err = m->ops->before_change(m, index);
-	if (!err)
-		err = page_cache_get(m, index, &p);
-	if (err)
-		return err;
-	page_lock(p);
-	if (p->mapping == m)
-		memset((char *)page_address(p) + (from & ~PAGE_MASK), 0, to - from);
-	page_unlock(p);
-	page_mark_dirty(p);
-	page_put(p);
-	return 0;
+	err = i->mapping.ops->before_change(&i->mapping, from >> PAGE_SHIFT);
+	return err ? err : ext4_zero_cached(i, from, to);
 }
 
 static void drop_pages(struct inode *i, u64 first, u64 last)

@@ -341,6 +341,8 @@ ssize_t ext4_write(struct file *f, struct io_iter *from, loff_t *pos);
 /* Frees what lies beyond i->size; the inode is on the orphan list meanwhile. */
 int ext4_truncate(struct inode *i) __must_check;
 int ext4_set_size(struct inode *i, u64 size) __must_check;
+/* Zeroes bytes [from, to) of one page in the cache, where it is dirty afterwards. write_lock. 0 or -errno. */
+int ext4_zero_cached(struct inode *i, u64 from, u64 to) __must_check;
 /* The inode has no name and no user: everything of it is freed. */
 void ext4_delete(struct inode *i);
 /* Unmaps blocks [first, last] in as many handles as it takes. */

@@ -186,6 +186,29 @@ static int tail_page(struct inode *i, u64 size, struct page **p)
 	return page_cache_get(&i->mapping, index, p);
 }
 
+int ext4_zero_cached(struct inode *i, u64 from, u64 to)
+{
+	struct mapping *m = &i->mapping;
+	bool there = false;
+	struct page *p;
+	int err;
+
+	while (!there) {
+		err = page_cache_get(m, from >> PAGE_SHIFT, &p);
+		if (err)
+			return err;
+		page_lock(p); /* while it is locked it stays in the cache, if it is there still */
+		there = p->mapping == m;
+		if (there) {
+			memset((char *)page_address(p) + (from & ~PAGE_MASK), 0, to - from);
+			page_mark_dirty(p);
+		}
+		page_unlock(p);
+		page_put(p);
+	}
+	return 0;
+}
+
 static int shrink_locked(struct inode *i, u64 size)
 {
 	struct page *tail;
@@ -198,8 +221,9 @@ static int shrink_locked(struct inode *i, u64 size)
 		inode_truncate(i, size);
 		ext4_promises_drop(i, DIV_ROUND_UP(size, PAGE_SIZE), U64_MAX);
 		if (tail)
-			page_mark_dirty(tail);
-		err = ext4_truncate(i);
+			err = ext4_zero_cached(i, size, ALIGN_UP(size, PAGE_SIZE));
+		if (!err)
+			err = ext4_truncate(i);
 	}
 	if (tail)
 		page_put(tail);
