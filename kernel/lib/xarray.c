@@ -297,6 +297,57 @@ void *xa_erase(struct xarray *xa, u64 index)
 	return before;
 }
 
+/* The slots of a leaf from first on. */
+static u64 run_bits(u64 first, u32 nr)
+{
+	return (nr < 64 ? BIT(nr) - 1 : ~0ULL) << first % XA_SLOTS;
+}
+
+int xa_store_run(struct xarray *xa, u64 first, u32 nr, void *entry, size_t step)
+{
+	u64 bits = run_bits(first, nr);
+	struct xa_path path;
+	struct xa_node *leaf;
+	int err = xa_reserve(xa, first + nr - 1);
+
+	if (err)
+		return err;
+	if (!path_find(xa, first, &path))
+		return xa->root ? -EEXIST : xa_store(xa, first, entry, NULL); /* index 0 alone */
+	leaf = path.node[path.nr - 1];
+	if (leaf->used & bits)
+		return -EEXIST;
+	for (u32 i = 0; i < nr; i++)
+		slot_store(leaf, (unsigned int)(first % XA_SLOTS) + i, (char *)entry + i * step);
+	WRITE_ONCE(leaf->used, leaf->used | bits);
+	WRITE_ONCE(leaf->full, leaf->full | bits);
+	if (leaf->full == ~0ULL)
+		path_summarise(&path, first);
+	return 0;
+}
+
+void xa_erase_run(struct xarray *xa, u64 first, u32 nr)
+{
+	u64 bits = run_bits(first, nr);
+	struct xa_path path;
+	struct xa_node *leaf;
+
+	if (!path_find(xa, first, &path)) {
+		xa_erase(xa, first);
+		return;
+	}
+	leaf = path.node[path.nr - 1];
+	for (u32 i = 0; i < nr; i++)
+		slot_store(leaf, (unsigned int)(first % XA_SLOTS) + i, NULL);
+	WRITE_ONCE(leaf->used, leaf->used & ~bits);
+	WRITE_ONCE(leaf->full, leaf->full & ~bits);
+	for (unsigned int m = 0; m < XA_MARKS; m++)
+		WRITE_ONCE(leaf->marks[m], leaf->marks[m] & ~bits);
+	path_summarise(&path, first);
+	path_prune(xa, &path, first);
+	shrink(xa);
+}
+
 /* Searches one subtree from *index on; recursion is at most XA_LEVELS deep. mark < 0: any entry. */
 static void *find_below(const struct xa_node *n, u64 *index, u64 last, int mark)
 {

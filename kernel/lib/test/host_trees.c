@@ -188,6 +188,69 @@ static void xarray_equals_plain_array(void **state)
 	}
 }
 
+/* Runs against the plain array: aligned, of 1 to 64 entries, among single ones. */
+static void xarray_runs_equal_single_stores(void **state)
+{
+	struct xarray xa;
+	u64 seed = 9;
+
+	xa_init(&xa);
+	memset(model, 0, sizeof(model));
+	memset(marked, 0, sizeof(marked));
+	for (int step = 0; step < 30000; step++) {
+		u64 r = host_random(&seed);
+		u32 nr = 1u << (r >> 20) % 7;
+		u64 first = (step < 15000 ? r % (SPAN - 64) : r % 128) / nr * nr;
+		bool taken = false;
+
+		for (u32 i = 0; i < nr; i++)
+			taken |= model[first + i] != NULL;
+		if (r >> 60 < 7) {
+			assert_int_equal(xa_store_run(&xa, first, nr, value(first), 4), taken ? -EEXIST : 0);
+			for (u32 i = 0; !taken && i < nr; i++)
+				model[first + i] = value(first + i);
+		} else if (r >> 60 < 10) {
+			xa_erase_run(&xa, first, nr);
+			for (u32 i = 0; i < nr; i++) {
+				model[first + i] = NULL;
+				marked[first + i] = false;
+			}
+		} else if (r >> 60 < 13) {
+			assert_ptr_equal(xa_erase(&xa, first), model[first]);
+			model[first] = NULL;
+			marked[first] = false;
+		} else {
+			xa_set_mark(&xa, first, 1);
+			marked[first] = model[first] != NULL;
+		}
+	}
+	compare_with_model(&xa, 1);
+	for (u64 i = 0; i < SPAN / 64 * 64 + 64; i += 64)
+		xa_erase_run(&xa, i, 64);
+	assert_null(xa.root);
+	assert_int_equal(host_allocs_live, 0);
+}
+
+/* A run that finds no memory leaves nothing behind. */
+static void xarray_run_without_memory(void **state)
+{
+	for (long fail = 0; fail < 7; fail++) {
+		struct xarray xa;
+		int err;
+
+		xa_init(&xa);
+		assert_int_equal(xa_store(&xa, 0, value(0), NULL), 0);
+		host_allocs_left = fail;
+		err = xa_store_run(&xa, 1 << 13, 16, value(1), 4);
+		host_allocs_left = -1;
+		assert_int_equal(err, fail < 5 ? -ENOMEM : 0);
+		xa_erase_run(&xa, 1 << 13, 16);
+		assert_ptr_equal(xa_erase(&xa, 0), value(0));
+		assert_null(xa.root);
+		assert_int_equal(host_allocs_live, 0);
+	}
+}
+
 static void xarray_holds_the_last_index(void **state)
 {
 	struct xarray xa;
@@ -258,6 +321,8 @@ int main(void)
 		cmocka_unit_test(rbtree_stays_balanced),
 		cmocka_unit_test(rb_replace_keeps_the_place),
 		cmocka_unit_test(xarray_equals_plain_array),
+		cmocka_unit_test(xarray_runs_equal_single_stores),
+		cmocka_unit_test(xarray_run_without_memory),
 		cmocka_unit_test(xarray_holds_the_last_index),
 		cmocka_unit_test(xa_find_free_is_the_lowest),
 		cmocka_unit_test(xarray_survives_lack_of_memory),

@@ -31,6 +31,12 @@ int xa_reserve(struct xarray *xa, u64 index) __must_check;
 int xa_store(struct xarray *xa, u64 index, void *entry, void **old) __must_check;
 /* Erases and returns the former entry; frees empty nodes after a grace period. Never fails. */
 void *xa_erase(struct xarray *xa, u64 index);
+/*
+ * The same for nr consecutive indices whose first is a multiple of nr, a power of two up to 64: entry at
+ * the first, then `step` bytes more at each. Nothing may be there: -EEXIST, else 0 or -ENOMEM.
+ */
+int xa_store_run(struct xarray *xa, u64 first, u32 nr, void *entry, size_t step) __must_check;
+void xa_erase_run(struct xarray *xa, u64 first, u32 nr);
 /* The first entry at or after *index, up to last; *index is moved to it. NULL when there is none. */
 void *xa_find(const struct xarray *xa, u64 *index, u64 last);
 /* Same for entries that carry the mark. */
