@@ -1,7 +1,7 @@
 /*
  * Wall time of a file system: files DIRECTORY [FILES]. Prints "NAME NANOSECONDS" for each operation. Reads
  * that are said not to be cached follow POSIX_FADV_DONTNEED. 32 MiB of data, FILES (2000) small files.
- * files -c DIRECTORY: processor time of O_DIRECT alone.
+ * files -c DIRECTORY: processor time of O_DIRECT alone; files -r DIRECTORY: of reading in order.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -90,6 +90,43 @@ static void direct_alone(void)
 	forget(fill.fd);
 	use_cpu_clock = 1;
 	direct_transfers(open("data", O_RDWR | O_DIRECT), AREA, buffer);
+}
+
+/* Per page of 4 KiB. What belongs to the interrupts that interrupt the reader counts as his. */
+static void read_by_page(const char *name, int fd, uint32_t size)
+{
+	const struct transfer t = {name, fd, AREA, size, AREA / size, 0, 0, 0};
+
+	tell(name, transfer_time(&t, buffer) / (size / 4096));
+}
+
+static void in_order_alone(void)
+{
+	const struct transfer fill = {"write", open("data", O_RDWR | O_CREAT | O_TRUNC, 0644), AREA, 65536,
+				      AREA / 65536, 1, 0, 0};
+	uint64_t start;
+
+	transfer_time(&fill, buffer);
+	forget(fill.fd);
+	use_cpu_clock = 1;
+	read_by_page("read-64k", fill.fd, 65536);
+	read_by_page("read-64k-cached", fill.fd, 65536);
+	forget(fill.fd);
+	read_by_page("read-4k", fill.fd, 4096);
+	read_by_page("read-4k-cached", fill.fd, 4096);
+	forget(fill.fd);
+	mapped("mmap-read-4k", fill.fd, 0, AREA / 4096);
+	mapped("mmap-read-4k-cached", fill.fd, 0, AREA / 4096);
+	forget(fill.fd);
+	read_by_page("read-64k-again", fill.fd, 65536);
+	start = now_ns();
+	forget(fill.fd);
+	told("forget", start, AREA / 4096);
+	read_by_page("read-64k-once-more", fill.fd, 65536);
+	start = now_ns();
+	must(ftruncate(fill.fd, 0) == 0, "ftruncate");
+	told("truncate-cached", start, AREA / 4096);
+	unlink("data");
 }
 
 static void names(void)
@@ -181,15 +218,15 @@ static void syncs(void)
 
 int main(int argc, char **argv)
 {
-	int alone = argc == 3 && strcmp(argv[1], "-c") == 0;
+	int alone = argc == 3 && (strcmp(argv[1], "-c") == 0 || strcmp(argv[1], "-r") == 0);
 
 	if (argc > 2 && !alone)
 		nr_files = (unsigned int)atoi(argv[2]);
-	must(argc > 1 && chdir(argv[alone ? 2 : 1]) == 0, "files [-c] DIRECTORY [FILES]");
+	must(argc > 1 && chdir(argv[alone ? 2 : 1]) == 0, "files [-c|-r] DIRECTORY [FILES]");
 	must(posix_memalign((void **)&buffer, 65536, 65536) == 0, "memory");
 	memset(buffer, 'b', 65536);
 	if (alone) {
-		direct_alone();
+		argv[1][1] == 'c' ? direct_alone() : in_order_alone();
 		return 0;
 	}
 	data();
