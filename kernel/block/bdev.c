@@ -61,13 +61,8 @@ static void zero_tail(struct bio *bio, struct page **pages, u32 nr)
 /* Any context: the pages of a read that is over. */
 static void read_done(struct bio *bio)
 {
-	for (u32 i = 0; i < bio->nr_vecs; i++) {
-		struct page *p = bio->vecs[i].page;
-
-		if (!bio->error)
-			page_set(p, PG_UPTODATE);
-		page_unlock(p);
-	}
+	for (u32 i = 0; i < bio->nr_vecs; i++)
+		pages_end_read(bio->vecs[i].page, 1, !bio->error);
 	kfree(bio);
 }
 
@@ -78,14 +73,12 @@ static int read_pages(struct mapping *m, struct page **pages, u32 nr)
 
 	if (!bio) {
 		for (u32 i = 0; i < nr; i++)
-			page_unlock(pages[i]);
+			pages_end_read(pages[i], 1, false);
 		return -ENOMEM;
 	}
 	zero_tail(bio, pages, nr);
-	for (u32 i = bio->nr_vecs; i < nr; i++) {
-		page_set(pages[i], PG_UPTODATE);
-		page_unlock(pages[i]);
-	}
+	for (u32 i = bio->nr_vecs; i < nr; i++)
+		pages_end_read(pages[i], 1, true);
 	bio->done = read_done;
 	if (bio->nr_vecs)
 		bio_submit(bio);

@@ -24,7 +24,7 @@ static struct {
 
 static void list_block(struct page *p, unsigned int order)
 {
-	p->order = order;
+	p->order = (u8)order;
 	p->flags = BIT(PG_BUDDY);
 	list_add(&p->lru, &buddy.free[order]);
 	buddy.orders |= 1U << order;

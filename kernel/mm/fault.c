@@ -216,11 +216,32 @@ static void around_range(const struct vma *v, u64 addr, u64 *start, u64 *end)
 	*end = MIN(ALIGN_DOWN(addr, size) + size, v->end);
 }
 
+/*
+ * The page at index with a reference, or NULL. *folio: that of the last page, whose user we are, or NULL. A page
+ * that has left the file since is found out by install_file_page.
+ */
+static struct page *around_find(struct mapping *m, u64 index, struct page **folio)
+{
+	struct page *p, *head = *folio;
+
+	if (head && index - head->index < folio_pages(head)) {
+		p = head + (index - head->index);
+		page_get(p);
+		return p;
+	}
+	if (head)
+		folio_put(head);
+	p = page_cache_find(m, index);
+	*folio = p ? folio_get(p) : NULL;
+	return p;
+}
+
 /* Maps the neighbours of a page just mapped that are in the cache; no I/O, no waiting. */
 static void fault_around(struct mm *mm, struct vma *v, u64 addr, struct pte *ptep,
 			 struct mapping *m)
 {
 	u64 start, end, index, last, limit;
+	struct page *folio = NULL;
 
 	around_range(v, addr, &start, &end);
 	index = vma_pgoff_of(v, start);
@@ -238,13 +259,15 @@ static void fault_around(struct mm *mm, struct vma *v, u64 addr, struct pte *pte
 
 		if (!pte_none(pte_get(at)))
 			continue;
-		p = page_cache_find(m, index);
+		p = around_find(m, index, &folio);
 		if (!p)
 			continue;
 		if (!page_test(p, PG_UPTODATE) || !install_file_page(mm, v, at, p, false))
 			page_put(p);
 	}
 	spin_unlock(&mm->page_table_lock);
+	if (folio)
+		folio_put(folio);
 }
 
 /* Read or shared-write fault on a file page. Consumes the reference on p. */

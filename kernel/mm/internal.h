@@ -41,6 +41,11 @@ u64 page_cpu_drain(void);
 /* Pages in the caches of all CPUs. */
 u64 page_cpu_cached(void);
 
+/* 2^order aligned single pages without references go back as one block. Order 4 at most. Any context. */
+void page_free_run(struct page *p, unsigned int order);
+/* One reference less for each of them; those that have none left are freed, together if all of them. */
+void page_put_run(struct page *p, unsigned int order);
+
 /* ---- slab.c ---- */
 
 void slab_init(void);
@@ -57,9 +62,16 @@ void page_cache_init(void);
 /* Makes the page at index, with the caller's reference: locked, unless the mapping is memory.
  * -EEXIST: it is there already. */
 int page_insert(struct mapping *m, u64 index, struct page **out) __must_check;
-/* Pages of a store, in order of use. */
+/* The same for a whole folio, always locked, the mapping's a store; without references for the caller: the
+ * locks keep the pages. index: a multiple of 2^order. -EEXIST: some are there; -ENOMEM: try with less. */
+int folio_insert(struct mapping *m, u64 index, unsigned int order, struct page **list) __must_check;
+/* n pages more, or less, are in the cache; p is one of them. */
+void page_cache_count(const struct page *p, s64 n);
+/* folio.c: pages of a store and folios, in order of use. A page inside a folio has no place of its own. */
 void page_lru_add(struct page *p);
 void page_lru_remove(struct page *p);
+/* The pages of a folio become single ones. pages_lock held. */
+void folio_split(struct mapping *m, struct page *head);
 /* readahead.c: reads the missing page at index, and others with it. 0, -EEXIST, or -errno. */
 int page_cache_read_ahead(struct mapping *m, u64 index) __must_check;
 /* writeback.c: a dirty page is dirty no more. pages_lock held. */
@@ -93,6 +105,7 @@ enum mem_stat {
 	STAT_SHMEM,   /* memory-backed page cache */
 	STAT_MAPPED,  /* page-cache pages with at least one mapping */
 	STAT_COMMITTED,
+	STAT_FOLIO,   /* page-cache pages that are part of a folio */
 	NR_MEM_STATS,
 };
 

@@ -6,6 +6,7 @@
  */
 #include <arch/irq.h>
 #include <arch/percpu.h>
+#include <lib/bits.h>
 #include <lib/log.h>
 #include <lib/string.h>
 #include <sync/preempt.h>
@@ -149,7 +150,7 @@ struct page *page_alloc(unsigned int order, unsigned int gfp)
 	}
 	ASSERT(ref_read(&p->ref) == 0);
 	p->flags = order ? BIT(PG_COMPOUND) : 0;
-	p->order = order;
+	p->order = (u8)order;
 	p->mapping = NULL;
 	kasan_unpoison(page_address(p), PAGE_SIZE << order);
 	if ((gfp | gfp_always) & GFP_ZERO)
@@ -159,16 +160,26 @@ struct page *page_alloc(unsigned int order, unsigned int gfp)
 	return p;
 }
 
-static void page_free(struct page *p)
+static void check_free(const struct page *p)
 {
-	unsigned int order = p->order;
-
 	BUG_ON(p->flags & (BIT(PG_BUDDY) | BIT(PG_RESERVED) | BIT(PG_SLAB)));
 	ASSERT(atomic_read(&p->mapcount) == 0);
+}
+
+static void poison(struct page *p, unsigned int order)
+{
 	kasan_poison(page_address(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
 #ifdef CONFIG_DEBUG
 	memset(page_address(p), POISON_BYTE, PAGE_SIZE << order);
 #endif
+}
+
+static void page_free(struct page *p)
+{
+	unsigned int order = p->order;
+
+	check_free(p);
+	poison(p, order);
 	p->flags = 0;
 	if (likely(order == 0))
 		cpu_cache_push(p);
@@ -181,6 +192,36 @@ void page_put(struct page *p)
 	ASSERT(ref_read(&p->ref) > 0);
 	if (ref_put(&p->ref))
 		page_free(p);
+}
+
+void page_free_run(struct page *p, unsigned int order)
+{
+	if (!order) {
+		page_free(p);
+		return;
+	}
+	for (u32 i = 0; i < 1u << order; i++) {
+		check_free(p + i);
+		ASSERT(!p[i].order && !ref_read(&p[i].ref));
+		p[i].flags = 0;
+	}
+	poison(p, order);
+	buddy_give(p, order);
+}
+
+void page_put_run(struct page *p, unsigned int order)
+{
+	u32 all = (1u << (1u << order)) - 1, gone = 0;
+
+	for (u32 i = 0; i < 1u << order; i++)
+		if (ref_put(&p[i].ref))
+			gone |= 1u << i;
+	if (gone == all) {
+		page_free_run(p, order);
+		return;
+	}
+	for (; gone; gone &= gone - 1)
+		page_free(p + bit_lowest(gone));
 }
 
 void *pages_alloc_virt(unsigned int order, unsigned int gfp)

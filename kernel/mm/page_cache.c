@@ -6,8 +6,8 @@
  * meanwhile: the second load differs, and the reference is dropped. Insertion and removal hold
  * pages_lock; removal holds the page lock too, so a locked page stays in its mapping.
  *
- * Pages of a store (not memory-backed) are on a list in order of use, from which the page allocator
- * drops them; dirty ones carry a mark in the index. Reading ahead is readahead.c, writing writeback.c.
+ * Dirty pages of a store (not memory-backed) carry a mark in the index. Folios and the order of use, in which
+ * the page allocator drops pages, are folio.c's; reading ahead is readahead.c, writing writeback.c.
  *
  * A page in the cache owns one reference. Process context, except page_cache_find and page_unlock.
  */
@@ -50,7 +50,7 @@ void mapping_init(struct mapping *m, struct inode *host, const struct mapping_op
 	m->write_next = m->ahead_next = m->ahead_size = 0;
 }
 
-static void count_page(const struct page *p, s64 n)
+void page_cache_count(const struct page *p, s64 n)
 {
 	mem_stat_add(STAT_CACHED, n);
 	if (page_test(p, PG_SHMEM))
@@ -89,9 +89,10 @@ bool page_trylock(struct page *p)
 	return !(__atomic_fetch_or(&p->flags, BIT(PG_LOCKED), __ATOMIC_ACQUIRE) & BIT(PG_LOCKED));
 }
 
+/* Neighbours share one: a read that is over wakes once for all of them. */
 static struct wait_queue *page_wait_queue(const struct page *p)
 {
-	return &page_waits[(u64)(p - page_array) % WAIT_TABLE];
+	return &page_waits[(u64)(p - page_array) / 16 % WAIT_TABLE];
 }
 
 void page_lock(struct page *p)
@@ -109,6 +110,23 @@ void page_unlock(struct page *p)
 	wake_up_all(page_wait_queue(p));
 }
 
+void pages_end_read(struct page *first, u32 nr, bool good)
+{
+	u64 flip = BIT(PG_LOCKED) | (good ? BIT(PG_UPTODATE) : 0);
+	struct wait_queue *q = page_wait_queue(first);
+
+	for (struct page *p = first; p < first + nr; p++) {
+		struct wait_queue *next = page_wait_queue(p);
+
+		ASSERT(page_test(p, PG_LOCKED) && !page_test(p, PG_UPTODATE));
+		if (next != q)
+			wake_up_all(q);
+		q = next;
+		__atomic_fetch_xor(&p->flags, flip, __ATOMIC_RELEASE);
+	}
+	wake_up_all(q);
+}
+
 int page_insert(struct mapping *m, u64 index, struct page **out)
 {
 	bool memory = m->ops->memory_backed;
@@ -124,6 +142,7 @@ int page_insert(struct mapping *m, u64 index, struct page **out)
 	}
 	p->mapping = m;
 	p->index = index;
+	p->folio = NULL;
 	p->flags |= memory ? BIT(PG_UPTODATE) | BIT(PG_SHMEM) : BIT(PG_LOCKED);
 	page_get(p);
 	spin_lock(&m->pages_lock);
@@ -138,10 +157,86 @@ int page_insert(struct mapping *m, u64 index, struct page **out)
 		mapping_uncharge(m, 1);
 		return err;
 	}
-	count_page(p, 1);
+	page_cache_count(p, 1);
 	if (!memory)
 		page_lru_add(p);
 	*out = p;
+	return 0;
+}
+
+static bool range_empty(const struct mapping *m, u64 first, u64 last)
+{
+	bool empty;
+
+	rcu_read_lock();
+	empty = !xa_find(&m->pages, &first, last);
+	rcu_read_unlock();
+	return empty;
+}
+
+/*
+ * A block of single pages that have each other for a folio. A look-up that is late may still hold a reference
+ * to the first, so its count is not set but taken as it is.
+ */
+static struct page *folio_alloc(struct mapping *m, u64 index, unsigned int order)
+{
+	struct page *head = page_alloc(order, GFP_USER | GFP_TRY);
+
+	if (!head && order == FOLIO_MAX_ORDER && page_cache_shrink(1u << order))
+		head = page_alloc(order, GFP_USER | GFP_TRY);
+	if (!head)
+		return NULL;
+	for (u32 i = 0; i < 1u << order; i++) {
+		struct page *p = head + i;
+
+		p->order = 0;
+		p->mapping = m;
+		p->index = index + i;
+		p->folio = head;
+		p->flags = BIT(PG_LOCKED);
+		if (i)
+			__atomic_store_n(&p->ref.count, 1, __ATOMIC_RELEASE);
+	}
+	head->folio_order = (u8)order;
+	__atomic_store_n(&head->folio_users, 1, __ATOMIC_RELEASE);
+	return head;
+}
+
+/* Of one that has not got into the index. */
+static void folio_free(struct page *head)
+{
+	for (u32 i = 0; i < folio_pages(head); i++) {
+		head[i].mapping = NULL;
+		head[i].flags = 0;
+		WRITE_ONCE(head[i].folio, NULL);
+	}
+	folio_put(head);
+}
+
+int folio_insert(struct mapping *m, u64 index, unsigned int order, struct page **list)
+{
+	u32 nr = 1u << order;
+	struct page *head;
+	int err;
+
+	if (!range_empty(m, index, index + nr - 1))
+		return -EEXIST;
+	head = folio_alloc(m, index, order);
+	if (!head)
+		return -ENOMEM;
+	spin_lock(&m->pages_lock);
+	err = xa_store_run(&m->pages, index, nr, head, sizeof(*head));
+	m->nr_pages += err ? 0 : nr;
+	spin_unlock(&m->pages_lock);
+	if (err) {
+		folio_free(head);
+		return err;
+	}
+	page_cache_count(head, nr);
+	page_lru_add(head);
+	mem_stat_add(STAT_FOLIO, nr);
+	for (u32 i = 0; i < nr; i++)
+		list[i] = head + i;
 	return 0;
 }
 
@@ -254,28 +349,60 @@ static void forget_memory(struct mapping *m)
 	u64 index;
 
 	xa_for_each(&m->pages, index, p) {
-		count_page(p, -1);
+		page_cache_count(p, -1);
 		p->mapping = NULL;
 		page_put(p);
 	}
 }
 
-/* Pages of a store: the page allocator may be about to drop them, and the device may still be filling them. */
+/* One after the other: the device may still be filling them. */
+static void wait_unlocked(struct page *p, u32 nr)
+{
+	for (; nr; nr--, p++) {
+		if (__atomic_load_n(&p->flags, __ATOMIC_ACQUIRE) & BIT(PG_LOCKED)) {
+			page_lock(p);
+			page_unlock(p);
+		}
+	}
+}
+
+static void forget_pages(struct mapping *m, struct page *p, u32 nr)
+{
+	spin_lock(&m->pages_lock);
+	for (u32 i = 0; i < nr; i++) {
+		if (page_test(p + i, PG_DIRTY))
+			page_count_clean(m, p + i);
+		p[i].mapping = NULL;
+		WRITE_ONCE(p[i].folio, NULL);
+	}
+	spin_unlock(&m->pages_lock);
+	page_cache_count(p, -(s64)nr);
+	if (nr > 1)
+		mem_stat_add(STAT_FOLIO, -(s64)nr);
+	page_lru_remove(p);
+}
+
+/*
+ * Pages of a store. The page allocator may be about to drop or split what p is the first page of, but not while
+ * we have its lock.
+ */
 static void forget_store(struct mapping *m)
 {
 	struct page *p;
+	u32 nr;
 
-	for (u64 index = 0; (p = next_locked(m, &index, U64_MAX)); index++) {
-		spin_lock(&m->pages_lock);
-		if (page_test(p, PG_DIRTY))
-			page_count_clean(m, p);
-		spin_unlock(&m->pages_lock);
-		count_page(p, -1);
-		p->mapping = NULL;
-		page_lru_remove(p);
+	for (u64 index = 0; (p = next_locked(m, &index, U64_MAX)); index += nr) {
+		bool folio = p->folio;
+
+		nr = folio ? folio_pages(p) : 1;
+		wait_unlocked(p + 1, nr - 1);
+		forget_pages(m, p, nr);
 		page_unlock(p);
 		page_put(p);
-		page_put(p); /* the cache's */
+		if (folio)
+			folio_put(p);
+		else
+			page_put(p);
 	}
 }
 
@@ -309,13 +436,15 @@ static bool page_remove(struct mapping *m, struct page *p, bool clean_only)
 		page_unlock(p);
 		return false;
 	}
+	if (p->folio)
+		folio_split(m, p->folio);
 	xa_erase(&m->pages, p->index);
 	m->nr_pages--;
 	if (page_test(p, PG_DIRTY) && !page_test(p, PG_SHMEM))
 		page_count_clean(m, p);
 	spin_unlock(&m->pages_lock);
 	mapping_uncharge(m, 1);
-	count_page(p, -1);
+	page_cache_count(p, -1);
 	if (!page_test(p, PG_SHMEM))
 		page_lru_remove(p);
 	__atomic_store_n(&p->mapping, NULL, __ATOMIC_SEQ_CST);
@@ -406,120 +535,4 @@ u64 page_cache_next_hole(struct mapping *m, u64 from)
 	err = xa_find_free(&m->pages, from, U64_MAX, &index);
 	rcu_read_unlock();
 	return err ? U64_MAX : index;
-}
-
-/* ---- Pages in order of use ---- */
-
-static struct list_head lru = LIST_INIT(lru); /* lru_lock; oldest first */
-static u64 nr_lru;                           /* lru_lock; torn-free */
-static DEFINE_SPINLOCK(lru_lock, LOCK_RANK_PAGE_LRU);
-
-void page_lru_add(struct page *p)
-{
-	spin_lock(&lru_lock);
-	list_add_tail(&p->lru, &lru);
-	nr_lru++;
-	spin_unlock(&lru_lock);
-}
-
-void page_lru_remove(struct page *p)
-{
-	spin_lock(&lru_lock);
-	list_del(&p->lru);
-	nr_lru--;
-	spin_unlock(&lru_lock);
-}
-
-static bool droppable(const struct page *p)
-{
-	return !page_test(p, PG_DIRTY) && atomic_read(&p->mapcount) == 0;
-}
-
-#define SCAN_BATCH 64u /* pages that are looked at under the lock at a time */
-
-/* The oldest page that may go, locked and with a reference; or NULL: none among those looked at. */
-static struct page *lru_victim(u64 *scan)
-{
-	struct page *p, *victim = NULL;
-
-	spin_lock(&lru_lock);
-	for (u32 i = 0; !victim && i < SCAN_BATCH && *scan; i++) {
-		if (list_empty(&lru)) {
-			*scan = 0;
-			break;
-		}
-		--*scan;
-		p = list_first(&lru, struct page, lru);
-		list_move_tail(&p->lru, &lru);
-		if (page_test(p, PG_REFERENCED))
-			page_clear(p, PG_REFERENCED);
-		else if (droppable(p) && page_trylock(p))
-			victim = p;
-	}
-	if (victim)
-		page_get(victim);
-	spin_unlock(&lru_lock);
-	return victim;
-}
-
-/*
- * Takes a locked page out if nobody else has it: the cache's reference and ours become none at once,
- * and a look-up that comes then waits for the entry to go. Under pages_lock, whose holders take references
- * to what they find without a second look. False: somebody has it.
- */
-static bool page_drop_locked(struct mapping *m, struct page *p) REQUIRES(m->pages_lock)
-{
-	int two = 2;
-
-	if (!__atomic_compare_exchange_n(&p->ref.count, &two, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		return false;
-	/* A write may have marked it before it gave its reference back. */
-	if (page_test(p, PG_DIRTY)) {
-		__atomic_store_n(&p->ref.count, 2, __ATOMIC_RELEASE);
-		return false;
-	}
-	xa_erase(&m->pages, p->index);
-	m->nr_pages--;
-	return true;
-}
-
-static bool page_drop(struct mapping *m, struct page *p)
-{
-	bool gone;
-
-	if (!m || !droppable(p))
-		return false;
-	spin_lock(&m->pages_lock);
-	gone = page_drop_locked(m, p);
-	spin_unlock(&m->pages_lock);
-	if (!gone)
-		return false;
-	p->mapping = NULL;
-	page_lru_remove(p);
-	count_page(p, -1);
-	return true;
-}
-
-/*
- * Goes round at most twice: whoever reads a file from end to end has marked all of it as used, and one
- * round takes those marks away. Each page that is passed over costs its mark, so rounds are rare.
- */
-u64 page_cache_shrink(u64 nr)
-{
-	u64 scan = 2 * READ_ONCE(nr_lru), dropped = 0;
-
-	while (dropped < nr && scan) {
-		struct page *p = lru_victim(&scan);
-		bool gone;
-
-		if (!p)
-			continue;
-		gone = page_drop(p->mapping, p);
-		if (gone)
-			ref_init(&p->ref);
-		page_unlock(p);
-		page_put(p);
-		dropped += gone;
-	}
-	return dropped;
 }

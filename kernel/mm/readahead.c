@@ -8,7 +8,9 @@
  * Where reads do not wait (reads_on), a page in the middle of what is read in order carries PG_AHEAD: whoever
  * comes to it first starts the next read, so that the device works while the reader does.
  *
- * Pages enter the cache locked, so that others wait for the read instead of repeating it.
+ * Pages enter the cache locked, so that others wait for the read instead of repeating it; they do so as folios
+ * (folio.c), up to 64 KiB each, where the window has room for one, the index has nothing there and there is memory
+ * in one piece. PG_AHEAD of a page in a folio is its first page's.
  */
 #include <lib/errno.h>
 #include <lib/log.h>
@@ -51,42 +53,77 @@ static void choose_window(struct mapping *m, u64 index, struct window *w)
 	WRITE_ONCE(m->ahead_size, (u32)(w->last - w->first + 1));
 }
 
-/* Fills list with new pages around index, consecutive; *at: where the first is. -errno: none. */
-static int make_pages(struct mapping *m, u64 index, const struct window *w, struct page **list,
-		      u32 *at, u32 *nr)
-{
-	u32 first = (u32)(index - w->first), last = first;
-	int err = page_insert(m, index, &list[first]);
+/* What has been made of a window so far: pages [first, last], consecutive. */
+struct made {
+	struct mapping *m;
+	const struct window *w;
+	struct page **list; /* of the window */
+	u64 first, last;
+};
 
-	if (err)
-		return err;
-	while (first && !page_insert(m, w->first + first - 1, &list[first - 1]))
-		first--;
-	while (w->first + last < w->last && !page_insert(m, w->first + last + 1, &list[last + 1]))
-		last++;
-	*at = first;
-	*nr = last - first + 1;
+/* The page at index. It is locked, which is all that keeps it. */
+static int make_page(struct made *d, u64 index)
+{
+	struct page **slot = &d->list[index - d->w->first];
+	int err = page_insert(d->m, index, slot);
+
+	if (!err)
+		page_put(*slot);
+	return err;
+}
+
+/* The largest folio with index that [lo, hi] holds and memory is there for, or a page. *at: its first index.
+ * How many pages, or -errno. */
+static int make_some(struct made *d, u64 index, u64 lo, u64 hi, u64 *at)
+{
+	int err;
+
+	for (unsigned int order = FOLIO_MAX_ORDER; order >= FOLIO_MIN_ORDER; order--) {
+		u64 nr = 1u << order;
+
+		*at = ALIGN_DOWN(index, nr);
+		if (*at >= lo && *at + nr - 1 <= hi &&
+		    !folio_insert(d->m, *at, order, &d->list[*at - d->w->first]))
+			return (int)nr;
+	}
+	*at = index;
+	err = make_page(d, index);
+	return err ? err : 1;
+}
+
+/* New pages around index, which is missing. -errno: none. */
+static int make_pages(struct made *d, u64 index)
+{
+	u64 lo = d->w->first, hi = d->w->last, at;
+	int nr = make_some(d, index, lo, hi, &d->first);
+
+	if (nr < 0)
+		return nr;
+	d->last = d->first + (u64)nr - 1;
+	while (d->first > lo && make_some(d, d->first - 1, lo, d->first - 1, &at) > 0)
+		d->first = at;
+	while (d->last < hi && (nr = make_some(d, d->last + 1, d->last + 1, hi, &at)) > 0)
+		d->last += (u64)nr;
 	return 0;
 }
 
 /* Reads the missing page at index, and what of the window is missing around it. mark: see above. */
 static int read_window(struct mapping *m, u64 index, const struct window *w, u64 mark)
 {
-	struct page **list = kmalloc_array(m->ops->max_io, sizeof(*list), GFP_KERNEL);
-	u32 at, nr;
+	struct made d = {.m = m, .w = w, .list = kmalloc_array(m->ops->max_io, sizeof(*d.list), GFP_KERNEL)};
 	int err;
 
-	if (!list)
+	if (!d.list)
 		return -ENOMEM;
-	err = make_pages(m, index, w, list, &at, &nr);
+	err = make_pages(&d, index);
 	if (!err) {
-		if (mark >= w->first + at && mark < w->first + at + nr)
-			page_set(list[mark - w->first], PG_AHEAD);
-		err = m->ops->read_pages(m, list + at, nr);
-		for (u32 i = 0; i < nr; i++)
-			page_put(list[at + i]);
+		struct page *p = mark >= d.first && mark <= d.last ? d.list[mark - w->first] : NULL;
+
+		if (p)
+			page_set(p->folio ? p->folio : p, PG_AHEAD);
+		err = m->ops->read_pages(m, d.list + (d.first - w->first), (u32)(d.last - d.first + 1));
 	}
-	kfree(list);
+	kfree(d.list);
 	return err;
 }
 

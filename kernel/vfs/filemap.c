@@ -1,12 +1,12 @@
 /*
  * Regular files whose data lies in the page cache: read, write, mmap.
  *
- * Reads take no lock: a page is found under RCU and held by a reference while it is copied, and the
- * copy may sleep. Writes hold the inode lock (LOCK_RANK_INODE), which orders them against each other
- * and against truncation. The source of a write may be a mapping of the very page that is written,
- * whose fault could wait for locks below; so the copy runs with faults disabled, after the source
- * has been touched without them, and a copy that stops short is tried again after touching again.
- * Faults never take the inode lock.
+ * Reads take no lock: a page is found under RCU and held by a reference while it is copied, or its folio is
+ * (mm/folio.c), from which as much as is asked for goes in one piece. The copy may sleep. Writes hold the
+ * inode lock (LOCK_RANK_INODE), which orders them against each other and against truncation. The source
+ * of a write may be a mapping of the very page that is written, whose fault could wait for locks below; so
+ * the copy runs with faults disabled, after the source has been touched without them, and a copy that
+ * stops short is tried again after touching again. Faults never take the inode lock.
  *
  * The size grows after the data is there, so a lock-free reader never sees bytes that were not
  * written. The page is marked dirty after that: whoever writes it to the store first takes the mark
@@ -25,17 +25,50 @@ static void first_use(struct mapping *m, struct page *page)
 		page_cache_read_on(m, page);
 }
 
-/* Copies up to n bytes of the page at pos; a hole reads as zeroes. Bytes, or -errno. */
-static ssize_t read_piece(struct file *f, struct io_iter *to, loff_t pos, size_t n)
+/* How much of n bytes at pos, which page holds, the folio has in one go: what is up to date. */
+static size_t folio_part(const struct page *head, const struct page *page, u64 pos, size_t n)
+{
+	size_t part = PAGE_SIZE - pos % PAGE_SIZE;
+	const struct page *end = head + folio_pages(head);
+
+	while (part < n && ++page < end && page_test(page, PG_UPTODATE))
+		part += PAGE_SIZE;
+	return MIN(part, n);
+}
+
+/* Copies from page, which holds pos and is up to date, and on from its folio if it has one. Consumes the
+ * reference. *n: how much there is to copy; then, how much of that was tried. */
+static size_t read_page_or_folio(struct mapping *m, struct io_iter *to, struct page *page, u64 pos, size_t *n)
+{
+	size_t offset = pos % PAGE_SIZE, in_page = PAGE_SIZE - offset, done;
+	struct page *head = *n > in_page ? folio_get(page) : NULL;
+
+	*n = head ? folio_part(head, page, pos, *n) : MIN(*n, in_page);
+	if (unlikely(!page_test(head ? head : page, PG_REFERENCED)))
+		first_use(m, head ? head : page);
+	if (head)
+		page_put(page);
+	done = io_copy_page_to(to, page, offset, *n);
+	if (head)
+		folio_put(head);
+	else
+		page_put(page);
+	return done;
+}
+
+/* Copies bytes at pos: *n, or less to the end of a page or folio, which *n is then. A hole reads as zeroes. Bytes,
+ * or -errno. */
+static ssize_t read_piece(struct file *f, struct io_iter *to, loff_t pos, size_t *n)
 {
 	struct mapping *m = &f->inode->mapping;
 	u64 index = (u64)pos >> PAGE_SHIFT;
 	struct page *page = page_cache_find(m, index);
-	size_t done;
 	int err;
 
-	if (!page && m->ops->memory_backed)
-		return (ssize_t)io_zero(to, n);
+	if (!page && m->ops->memory_backed) {
+		*n = MIN(*n, PAGE_SIZE - (u64)pos % PAGE_SIZE);
+		return (ssize_t)io_zero(to, *n);
+	}
 	if (!page || !page_test(page, PG_UPTODATE)) {
 		if (page)
 			page_put(page);
@@ -43,11 +76,7 @@ static ssize_t read_piece(struct file *f, struct io_iter *to, loff_t pos, size_t
 		if (err)
 			return err;
 	}
-	if (unlikely(!page_test(page, PG_REFERENCED)))
-		first_use(m, page);
-	done = io_copy_page_to(to, page, (u64)pos % PAGE_SIZE, n);
-	page_put(page);
-	return (ssize_t)done;
+	return (ssize_t)read_page_or_folio(m, to, page, (u64)pos, n);
 }
 
 ssize_t file_read_cached(struct file *f, struct io_iter *to, loff_t *ppos)
@@ -61,9 +90,8 @@ ssize_t file_read_cached(struct file *f, struct io_iter *to, loff_t *ppos)
 
 		if (pos >= size)
 			break;
-		want = MIN(io_count(to), PAGE_SIZE - (u64)pos % PAGE_SIZE);
-		want = MIN(want, (u64)(size - pos));
-		n = read_piece(f, to, pos, want);
+		want = MIN(io_count(to), (u64)(size - pos));
+		n = read_piece(f, to, pos, &want);
 		if (n > 0) {
 			pos += n;
 			done += n;

@@ -76,9 +76,7 @@ static int read_pages(struct mapping *m, struct page **pages, u32 nr)
 		have = MAX(have, 0L);
 		if (n >= 0 && have < (ssize_t)PAGE_SIZE)
 			memset((char *)page_address(pages[i]) + have, 0, PAGE_SIZE - (size_t)have);
-		if (n >= 0)
-			page_set(pages[i], PG_UPTODATE);
-		page_unlock(pages[i]);
+		pages_end_read(pages[i], 1, n >= 0);
 	}
 	return n < 0 ? (int)n : 0;
 }

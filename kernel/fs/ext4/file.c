@@ -218,18 +218,30 @@ static void read_done(struct bio *bio)
 {
 	struct read_request *r = bio->private;
 
-	for (u32 n = 0; !bio->error && n < bio->nr_vecs; n++)
-		page_set(r->vecs[n].page, PG_UPTODATE);
 	if (atomic_dec_and_test(&r->ei->reads))
 		wake_up_all(&reads_wait);
 	for (u32 n = 0; n < bio->nr_vecs; n++)
-		page_unlock(r->vecs[n].page);
+		pages_end_read(r->vecs[n].page, r->vecs[n].len >> PAGE_SHIFT, !bio->error);
 	kfree(r);
 }
 
 void ext4_reads_wait(struct inode *i)
 {
 	wait_event(&reads_wait, !atomic_read(&ext4_i(i)->reads));
+}
+
+/* One for all pages that are adjacent in memory. */
+static u32 pages_to_vecs(struct bio_vec *vecs, struct page **pages, u32 nr)
+{
+	u32 made = 0;
+
+	for (u32 n = 0; n < nr; n++) {
+		if (n && pages[n] == pages[n - 1] + 1)
+			vecs[made - 1].len += PAGE_SIZE;
+		else
+			vecs[made++] = (struct bio_vec){.page = pages[n], .len = PAGE_SIZE};
+	}
+	return made;
 }
 
 static int read_start(struct inode *i, struct block_plug *plug, struct page **pages, u32 nr, u64 pblk)
@@ -242,10 +254,8 @@ static int read_start(struct inode *i, struct block_plug *plug, struct page **pa
 	r->ei = ext4_i(i);
 	r->bio = (struct bio){
 		.bdev = fs->bdev, .op = BIO_READ, .sector = pblk << (fs->g.block_bits - SECTOR_SHIFT),
-		.vecs = r->vecs, .nr_vecs = nr, .done = read_done, .private = r,
+		.vecs = r->vecs, .nr_vecs = pages_to_vecs(r->vecs, pages, nr), .done = read_done, .private = r,
 	};
-	for (u32 n = 0; n < nr; n++)
-		r->vecs[n] = (struct bio_vec){.page = pages[n], .len = PAGE_SIZE};
 	atomic_inc(&r->ei->reads);
 	bio_submit_plugged(plug, &r->bio);
 	return 0;
@@ -253,11 +263,8 @@ static int read_start(struct inode *i, struct block_plug *plug, struct page **pa
 
 static void pages_end(struct page **pages, u32 nr, bool good)
 {
-	for (u32 n = 0; n < nr; n++) {
-		if (good)
-			page_set(pages[n], PG_UPTODATE);
-		page_unlock(pages[n]);
-	}
+	for (u32 n = 0; n < nr; n++)
+		pages_end_read(pages[n], 1, good);
 }
 
 /* Blocks are pages. map_lock held (shared). */

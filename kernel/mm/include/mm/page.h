@@ -30,7 +30,9 @@ enum page_flag {
 struct page {
 	u64 flags;                 /* PG_* bits, atomic */
 	struct ref ref;            /* 0: free */
-	u32 order;                 /* of the block whose head this is */
+	u8 order;                  /* of the block whose head this is */
+	u8 folio_order;            /* first page of a folio: of the folio (mm/page_cache.h) */
+	u16 folio_users;           /* first page of a folio: the cache, and who reads all of it; atomic */
 	struct list_head lru;      /* free lists, LRU, or the owner's list */
 	union {
 		struct mapping *mapping; /* page cache: owner; changes under the page lock */
@@ -39,7 +41,10 @@ struct page {
 	u64 index;                 /* page cache: offset in pages; slab: private */
 	struct atomic mapcount;    /* page cache: page table entries that map it */
 	u32 slab_inuse;            /* slab private */
-	void *slab_free;           /* slab private */
+	union {
+		void *slab_free;     /* slab private */
+		struct page *folio;  /* page cache: first page of the folio it is part of, or NULL; pages_lock */
+	};
 };
 
 #define GFP_KERNEL 0u          /* may sleep and reclaim */

@@ -109,6 +109,24 @@ void page_cache_will_need(struct mapping *m, u64 first, u64 last);
 /* For the page allocator: drops up to nr clean pages that nobody uses. The number dropped. */
 u64 page_cache_shrink(u64 nr);
 
+/*
+ * A folio is a run of consecutive, physically adjacent pages that reading ahead has made together: 2^order
+ * of them, aligned in the file and in memory. Each of its pages is a page as any other for who has a
+ * reference to it. See mm/folio.c.
+ */
+#define FOLIO_MIN_ORDER 2u
+#define FOLIO_MAX_ORDER 4u
+static inline u32 folio_pages(const struct page *head)
+{
+	return 1u << head->folio_order;
+}
+/*
+ * The first page of p's folio, of which no page is freed until folio_put; all of them are in the cache at this
+ * moment. NULL: p is in none. The caller has a reference to p, which he may drop. No sleep.
+ */
+struct page *folio_get(struct page *p);
+void folio_put(struct page *head);
+
 /* The page was changed. False: it is no longer in the cache. Caller holds a reference. No sleep. */
 bool page_mark_dirty(struct page *p);
 /* How many of the nr pages, from the first on, are consecutive. */
@@ -154,6 +172,9 @@ void writeback_hurry(void);
 void page_lock(struct page *p);
 bool page_trylock(struct page *p) __must_check;
 void page_unlock(struct page *p);
+/* Reading nr physically adjacent pages is over: they have their data if it was good, and are unlocked. Any
+ * context. */
+void pages_end_read(struct page *first, u32 nr, bool good);
 /* Removes pages [first, last] from the cache (they are unmapped already). May sleep. */
 void page_cache_truncate(struct mapping *m, u64 first, u64 last);
 /*
