@@ -224,6 +224,8 @@ static int shrink_locked(struct inode *i, u64 size)
 			err = ext4_zero_cached(i, size, ALIGN_UP(size, PAGE_SIZE));
 		if (!err)
 			err = ext4_truncate(i);
+		/* Who looked at the old size may have read blocks behind the new end until they were freed. */
+		page_cache_truncate(&i->mapping, DIV_ROUND_UP(size, PAGE_SIZE), U64_MAX);
 	}
 	if (tail)
 		page_put(tail);
