@@ -4,10 +4,11 @@
  * waits a little, and whoever makes a conflicting access meanwhile finds it there. Conflicting: the
  * bytes overlap, one of the two writes, and neither both are marked (READ_ONCE, WRITE_ONCE,
  * atomics) nor one of them is a plain write of an aligned word that only marked reads meet. Only a
- * race that changed the value counts; it is a kernel bug and ends in a panic. What is meant is
- * marked. Words of the command line: with `race=log` each pair of places is reported once, with the
- * way the watching CPU came, and the kernel goes on; `race_skip=N` sets SKIP, `race_wait=N`
- * the rounds of waiting (longer for virtual CPUs that do not run at the same time).
+ * race that changed the value counts (with race=log also a write that somebody ran into before it
+ * was made); it is a kernel bug and ends in a panic. What is meant is marked. Words of the command
+ * line: with `race=log` each pair of places is reported once, with the way the watching CPU came,
+ * and the kernel goes on; `race_skip=N` sets SKIP, `race_wait=N` the rounds of waiting (more for
+ * virtual CPUs that do not run at the same time).
  *
  * A slot of the table is one word, changed with compare-and-swap. A watch belongs to the CPU that
  * set it; who runs into it leaves its place in the word itself, so nobody's place can end up in the
@@ -147,7 +148,8 @@ static __noinline void watch(uptr addr, size_t size, u32 kind, uptr ip)
 		cpu_relax();
 	after = value_at(addr, size);
 	w = __atomic_exchange_n(slot, 0, __ATOMIC_SEQ_CST);
-	if (before != after)
+	/* What a watched write will change cannot be known; a reader it met may see it half done. */
+	if (before != after || (log_only && (kind & WRITE) && (w & CAUGHT)))
 		report(addr, size, kind, ip, w);
 }
 
