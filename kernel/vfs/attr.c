@@ -183,11 +183,18 @@ static void zero_tail(struct mapping *m, u64 from)
 	page_put(p);
 }
 
+void inode_zero_tail(struct inode *i)
+{
+	zero_tail(&i->mapping, i->size);
+}
+
 void inode_truncate(struct inode *i, u64 size)
 {
 	struct mapping *m = &i->mapping;
 	u64 old = i->size, first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 
+	if (size > old)
+		inode_zero_tail(i);
 	WRITE_ONCE(i->size, size);
 	if (size >= old)
 		return;

@@ -195,6 +195,8 @@ ssize_t file_write_pages(struct inode *inode, struct io_iter *from, loff_t *ppos
 	loff_t pos = *ppos, start = pos;
 	ssize_t n = 0;
 
+	if ((u64)pos > inode->size)
+		inode_zero_tail(inode);
 	inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
 	while (left) {
 		size_t want = MIN(left, PAGE_SIZE - (u64)pos % PAGE_SIZE);

@@ -4,6 +4,8 @@
  */
 #include "test.h"
 
+#include <pthread.h>
+
 #include <linux/falloc.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
@@ -637,6 +639,87 @@ TEST(mount_option_discard)
 }
 
 /* ---- Advice ---- */
+
+static volatile bool append_over;
+
+static void *write_back_all_the_time(void *arg)
+{
+	while (!append_over)
+		CHECK_OK(sync_file_range(*(int *)arg, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER));
+	return NULL;
+}
+
+/* Writing the page with the end of a file back cleared what lay behind the end, also what was just being added. */
+TEST_LIMIT(appending_beside_writing_back, 60)
+{
+	int fd = make(0), n = SCALE(20000, 500000);
+	char line[64], want[64];
+	pthread_t t;
+
+	CHECK_EQ(pthread_create(&t, NULL, write_back_all_the_time, &fd), 0);
+	for (int i = 0; i < n; i++) {
+		snprintf(line, sizeof(line), "line %08d %0*d\n", i, i % 40, 0);
+		CHECK_EQ(write(fd, line, strlen(line)), strlen(line));
+	}
+	append_over = true;
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	for (int i = 0; i < n; i++) {
+		snprintf(want, sizeof(want), "line %08d %0*d\n", i, i % 40, 0);
+		CHECK_EQ(read(fd, line, strlen(want)), strlen(want));
+		line[strlen(want)] = '\0';
+		CHECK_STR(line, want);
+	}
+}
+
+static void grow_by_truncation(int fd)
+{
+	CHECK_OK(ftruncate(fd, 500));
+}
+
+static void grow_by_writing(int fd)
+{
+	CHECK_EQ(pwrite(fd, "", 1, 499), 1);
+}
+
+static void grow_by_allocation(int fd)
+{
+	CHECK_OK(fallocate(fd, 0, 200, 300));
+}
+
+static void grow_directly(int fd)
+{
+	int direct = CHECK_OK(open("f", O_RDWR | O_DIRECT));
+
+	(void)fd;
+	fill(mem, BLOCK, 1);
+	CHECK_EQ(pwrite(direct, mem, BLOCK, 4 * BLOCK), BLOCK);
+	close(direct);
+}
+
+/* What a mapping wrote behind the end is not there when the file grows. */
+TEST(bytes_behind_the_end_do_not_appear)
+{
+	void (*const grow[])(int) = { grow_by_truncation, grow_by_writing, grow_by_allocation, grow_directly };
+	u8 *m, there[BLOCK];
+
+	for (size_t k = 0; k < ARRAY_SIZE(grow); k++) {
+		int fd = make(O_TRUNC);
+
+		fill(mem, 100, 1);
+		CHECK_EQ(pwrite(fd, mem, 100, 0), 100);
+		m = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		CHECK(m != MAP_FAILED);
+		memset(m + 50, 'x', 1000);
+		CHECK_OK(msync(m, BLOCK, MS_SYNC));
+		grow[k](fd);
+		CHECK(pread(fd, there, BLOCK, 0) >= 500);
+		fill(mem, 100, 1);
+		for (int i = 0; i < 500; i++)
+			CHECK_EQ(there[i], i < 50 ? mem[i] : i < 100 ? 'x' : 0);
+		close(fd);
+	}
+}
 
 TEST(drop_caches_drops_what_is_clean)
 {

@@ -113,6 +113,8 @@ static ssize_t write_blocks(struct inode *i, struct io_iter *from, u64 pos, u64 
 	ssize_t done;
 	int err;
 
+	if (pos > i->size)
+		inode_zero_tail(i);
 	mutex_lock(&i->mapping.write_lock);
 	err = ext4_fill_holes(i, pos, pos + n);
 	mutex_unlock(&i->mapping.write_lock);

@@ -127,8 +127,11 @@ int ext4_fill_holes(struct inode *i, u64 start, u64 end)
 static int finish(struct inode *i, u64 size, bool data_changed)
 {
 	struct ext4_handle h;
-	int err = ext4_start(ext4_fs(i->sb), &h, CREDITS_INODE);
+	int err;
 
+	if (size > i->size)
+		inode_zero_tail(i);
+	err = ext4_start(ext4_fs(i->sb), &h, CREDITS_INODE);
 	if (err)
 		return err;
 	rwsem_write_lock(&ext4_i(i)->map_lock);

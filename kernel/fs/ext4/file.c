@@ -506,13 +506,46 @@ static int write_batch(struct write_batch *w)
 	return err;
 }
 
-/* What a shared mapping has written behind the end is not part of the file. */
-static void zero_behind(struct page *p, u64 size)
+/*
+ * What goes to the disk in place of the page with the end of the file: behind the end zeroes, whatever a
+ * shared mapping has written there. A copy, because a write(2) that makes the file longer is perhaps just
+ * filling the page. NULL: the page itself does.
+ */
+static int tail_copy(struct page *p, u64 size, struct page **copy)
 {
 	u64 start = p->index << PAGE_SHIFT;
+	struct page *c;
 
-	if (size > start && size < start + PAGE_SIZE)
-		memset((char *)page_address(p) + (size - start), 0, start + PAGE_SIZE - size);
+	*copy = NULL;
+	if (size <= start || size >= start + PAGE_SIZE)
+		return 0;
+	do
+		c = page_alloc(0, GFP_KERNEL);
+	while (unlikely(!c) && ext4_wait_for_memory());
+	if (!c)
+		return -ENOMEM;
+	c->index = p->index;
+	memcpy(page_address(c), page_address(p), size - start);
+	memset((char *)page_address(c) + (size - start), 0, start + PAGE_SIZE - size);
+	*copy = c;
+	return 0;
+}
+
+/* The last of the pages may hold the end. */
+static int write_with_tail(struct write_batch *w, u64 size)
+{
+	struct page **last = &w->pages[w->nr_pages - 1], *own = *last, *copy;
+	int err = tail_copy(own, size, &copy);
+
+	if (err)
+		return err;
+	if (copy)
+		*last = copy;
+	err = write_batch(w);
+	*last = own;
+	if (copy)
+		page_put(copy);
+	return err;
 }
 
 static void promises_kept(struct inode *i, struct page **pages, u32 nr)
@@ -538,8 +571,7 @@ static int write_pages(struct mapping *m, struct page **pages, u32 nr)
 		struct page *end = pages[w.nr_pages - 1];
 
 		w.size_end = MIN(size, (end->index + 1) << PAGE_SHIFT);
-		zero_behind(end, size);
-		err = write_batch(&w);
+		err = write_with_tail(&w, size);
 	} /* else: behind the end, or of a file that nobody can read any more */
 	promises_kept(i, pages, nr);
 	return err;

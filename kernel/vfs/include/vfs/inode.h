@@ -158,6 +158,8 @@ void inode_allow_write(struct inode *i);
 ssize_t inode_getxattr(struct dentry *d, const char *name, void *value, size_t size);
 /* New size: cuts pages off, zeroes the rest of the last one. Inode lock held exclusively. */
 void inode_truncate(struct inode *i, u64 size);
+/* Before the file grows past its end: what a mapping has written there must not appear. The same lock. */
+void inode_zero_tail(struct inode *i);
 /* Has the file what a write takes away? Inode lock held. */
 static inline bool inode_has_privileges(const struct inode *i)
 {
