@@ -73,6 +73,7 @@ void page_lru_remove(struct page *p);
 /* The pages of a folio become single ones. pages_lock held. */
 void folio_split(struct mapping *m, struct page *head);
 /* readahead.c: reads the missing page at index, and others with it. 0, -EEXIST, or -errno. */
+extern bool folios_on; /* reading ahead makes folios: folios=on at boot */
 int page_cache_read_ahead(struct mapping *m, u64 index) __must_check;
 /* writeback.c: a dirty page is dirty no more. pages_lock held. */
 void page_count_clean(struct mapping *m, struct page *p);

@@ -12,8 +12,11 @@
  * (folio.c), up to 64 KiB each, where the window has room for one, the index has nothing there and there is memory
  * in one piece. PG_AHEAD of a page in a folio is its first page's.
  */
+#include <boot/boot_info.h>
+#include <boot/init.h>
 #include <lib/errno.h>
 #include <lib/log.h>
+#include <lib/string.h>
 #include <mm/page_cache.h>
 #include <mm/slab.h>
 #include <signal/signal.h>
@@ -23,6 +26,8 @@
 
 #define WHOLE_PAGES  64u /* files up to this are read at once */
 #define AROUND_PAGES 16u
+
+bool folios_on;
 
 struct window {
 	u64 first, last;
@@ -78,7 +83,7 @@ static int make_some(struct made *d, u64 index, u64 lo, u64 hi, u64 *at)
 {
 	int err;
 
-	for (unsigned int order = FOLIO_MAX_ORDER; order >= FOLIO_MIN_ORDER; order--) {
+	for (unsigned int order = FOLIO_MAX_ORDER; folios_on && order >= FOLIO_MIN_ORDER; order--) {
 		u64 nr = 1u << order;
 
 		*at = ALIGN_DOWN(index, nr);
@@ -149,6 +154,16 @@ void page_cache_read_on(struct mapping *m, struct page *p)
 	WRITE_ONCE(m->ahead_size, size);
 	(void)!read_window(m, next, &w, next); /* who needs the pages is told of errors */
 }
+
+static int folios_init(void)
+{
+	char word[4];
+
+	if (boot_option_copy("folios", word, sizeof(word)) > 0)
+		folios_on = strcmp(word, "on") == 0;
+	return 0;
+}
+INIT_CALL(INIT_CORE, folios_init);
 
 void page_cache_will_need(struct mapping *m, u64 first, u64 last)
 {

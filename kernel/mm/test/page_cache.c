@@ -83,6 +83,7 @@ static void file_init(u64 nr_pages)
 {
 	file.size = nr_pages << PAGE_SHIFT;
 	pages_read = 0;
+	folios_on = true;
 	mapping_init(&m, &file, &store_ops);
 }
 
