@@ -122,6 +122,8 @@ static ssize_t write_blocks(struct inode *i, struct io_iter *from, u64 pos, u64 
 		return err == -EINTR ? err : -EBUSY;
 	done = direct_write(i, from, pos, n, unit(i), map_direct);
 	err = done > 0 ? blocks_written(i, first, (u32)((pos + (u64)done) >> bits), pos + (u64)done) : 0;
+	/* Who has read until now found unwritten blocks, that is zeroes. */
+	(void)!page_cache_invalidate(&i->mapping, pos >> PAGE_SHIFT, (pos + n - 1) >> PAGE_SHIFT);
 	behind = (u32)DIV_ROUND_UP(i->size, 1u << bits);
 	if (behind < end && done != -EBUSY)
 		err = err ? err : ext4_unmap_all(i, MAX(behind, first), end - 1);
