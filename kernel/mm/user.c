@@ -99,6 +99,13 @@ int user_read_bytes(void *dst, struct user_bytes src, size_t n)
 	return user_copy_in_span(dst, src.uaddr, n);
 }
 
+int user_write_own_bytes(struct user_bytes dst, const void *src, size_t n)
+{
+	if (inject_failure())
+		return -EFAULT;
+	return unlikely(arch_copy_to_user(dst.uaddr, src, n)) ? -EFAULT : 0;
+}
+
 int user_write_bytes(struct user_bytes dst, const void *src, size_t n)
 {
 	return user_copy_out_span(dst.uaddr, src, n);

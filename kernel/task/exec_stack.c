@@ -213,9 +213,9 @@ int exec_stack_fill(struct exec *e, u64 *sp)
 	if (!err)
 		err = stack_write(platform, arch_machine_name, strlen(arch_machine_name) + 1);
 	if (!err)
-		err = stack_write(random, bytes, sizeof(bytes));
+		err = user_write_own_bytes(user_handle(bytes, random), bytes, sizeof(bytes));
 	if (!err)
-		err = stack_write(*sp, table, (n + nr_aux) * sizeof(u64));
+		err = user_write_own_bytes(user_handle(bytes, *sp), table, (n + nr_aux) * sizeof(u64)); /* AT_ENTRY is any number */
 	kvfree(table);
 	return err;
 }
