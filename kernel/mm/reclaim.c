@@ -61,7 +61,7 @@ void mm_drop_caches(bool pages, bool objects)
 /* Rounds of OOM_NAP_NS that one allocation waits before it fails, and that a victim may take. */
 #define OOM_NAP_NS      (10 * NSEC_PER_MSEC)
 #define OOM_MAX_TRIES   500
-#define OOM_VICTIM_TIME (2 * NSEC_PER_SEC)
+#define OOM_VICTIM_TIME (4 * NSEC_PER_SEC)
 
 static u64 last_kill_ns; /* tasklist_lock */
 

@@ -71,7 +71,7 @@ int user_write_u16_members(u64 uaddr, const void *from, size_t member, size_t si
 /* Untyped memory. */
 int user_read_bytes(void *dst, struct user_bytes src, size_t n) __must_check;
 int user_write_bytes(struct user_bytes dst, const void *src, size_t n) __must_check;
-/* What user space has chosen itself: not looked through for kernel addresses (debug flavours), which it may look like. */
+/* For what user space has chosen itself: not looked through for kernel addresses, which it may look like. */
 int user_write_own_bytes(struct user_bytes dst, const void *src, size_t n) __must_check;
 int user_zero_bytes(struct user_bytes dst, size_t n) __must_check;
 
