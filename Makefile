@@ -10,7 +10,8 @@ endif
 FLAVOR ?= release
 ARCH := x86_64
 Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+# Neither with V=1 nor with make -s, whose letter is in the first word of MAKEFLAGS.
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 B := build
 K := $(B)/kernel-$(FLAVOR)$(if $(findstring clang,$(CC)),-clang)
