@@ -32,14 +32,14 @@ static __always_inline u32 name_half_word(const char *p)
 	return w;
 }
 
-/* The same words of a text that may change meanwhile. */
+/* The same words of a text that may change meanwhile: READ_ONCE, but of what need not be aligned. */
 static __always_inline u64 name_word_once(const char *p)
 {
 	struct __packed word {
 		u64 w;
 	};
 
-	return READ_ONCE(((const struct word *)p)->w);
+	return ((const volatile struct word *)p)->w;
 }
 
 static __always_inline u32 name_half_word_once(const char *p)
@@ -48,7 +48,7 @@ static __always_inline u32 name_half_word_once(const char *p)
 		u32 w;
 	};
 
-	return READ_ONCE(((const struct word *)p)->w);
+	return ((const volatile struct word *)p)->w;
 }
 
 /*
