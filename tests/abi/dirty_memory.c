@@ -7,25 +7,9 @@
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 
-static long meminfo_kib(const char *what)
-{
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/meminfo", "r");
-	size_t n = strlen(what);
-
-	CHECK(f != NULL);
-	while (kib < 0 && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, what, n))
-			sscanf(line + n, ": %ld", &kib);
-	}
-	fclose(f);
-	return kib;
-}
-
 TEST_LIMIT(writers_through_mappings_wait_for_the_disk, 120)
 {
-	long total = meminfo_kib("MemTotal"), dirty, most = 0;
+	long total = proc_number("/proc/meminfo", "MemTotal"), dirty, most = 0;
 	size_t size = (size_t)total * 1024 / 10 * 6;
 	char *map;
 	int fd;
@@ -40,7 +24,7 @@ TEST_LIMIT(writers_through_mappings_wait_for_the_disk, 120)
 		map[at] = 1;
 		if (at % (1 << 20))
 			continue;
-		dirty = meminfo_kib("Dirty");
+		dirty = proc_number("/proc/meminfo", "Dirty");
 		most = dirty > most ? dirty : most;
 	}
 	CHECK_OK(munmap(map, size));

@@ -256,3 +256,19 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	return good ? 0 : 1;
 }
+
+long proc_number(const char *path, const char *field)
+{
+	char line[256];
+	long value = -1;
+	size_t n = strlen(field);
+	FILE *f = fopen(path, "r");
+
+	CHECK(f != NULL);
+	while (value < 0 && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, field, n))
+			sscanf(line + n, ": %ld", &value);
+	}
+	fclose(f);
+	return value;
+}

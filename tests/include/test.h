@@ -158,6 +158,8 @@ void wait_state(pid_t pid, const char *states);
 /* Whole small files; failures end the claim. read_file returns the length and adds a NUL. */
 void write_file(const char *path, const char *text);
 size_t read_file(const char *path, char *buf, size_t size);
+/* The number behind "FIELD:" in a file like /proc/meminfo; -1: there is no such line. */
+long proc_number(const char *path, const char *field);
 
 /* Give up root for good: uid, gid and no supplementary groups. */
 void become(uid_t uid, gid_t gid);

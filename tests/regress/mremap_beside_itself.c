@@ -8,19 +8,6 @@
 
 enum { SIZE = 16 * 4096 };
 
-static long locked_kib(void)
-{
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	CHECK(f != NULL);
-	while (kib < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, "VmLck: %ld", &kib);
-	fclose(f);
-	return kib;
-}
-
 /* Room of three times SIZE, the middle mapped; -1: what is in it goes below, 1: above. */
 static void move_beside(int side, bool lock)
 {
@@ -34,7 +21,7 @@ static void move_beside(int side, bool lock)
 	if (lock)
 		CHECK_OK(mlock(m, SIZE));
 	CHECK(mremap(m, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to);
-	CHECK_EQ(locked_kib(), lock ? SIZE / 1024 : 0);
+	CHECK_EQ(proc_number("/proc/self/status", "VmLck"), lock ? SIZE / 1024 : 0);
 	for (int i = 0; i < SIZE; i += 4096) {
 		CHECK_EQ(to[i], 1 + i / 4096);
 		CHECK_EQ(m[i], 0);
@@ -43,7 +30,7 @@ static void move_beside(int side, bool lock)
 	CHECK_OK(munmap(to, SIZE));
 	CHECK_EQ(m[4096], 7);
 	CHECK_OK(munmap(room, 3 * SIZE));
-	CHECK_EQ(locked_kib(), 0);
+	CHECK_EQ(proc_number("/proc/self/status", "VmLck"), 0);
 }
 
 TEST(below)

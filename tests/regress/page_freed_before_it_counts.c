@@ -20,22 +20,6 @@ static void *drop(void *arg)
 	return NULL;
 }
 
-static long resident_kib(const char *what)
-{
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/self/status", "r");
-	size_t n = strlen(what);
-
-	CHECK(f != NULL);
-	while (kib < 0 && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, what, n))
-			sscanf(line + n, ": %ld", &kib);
-	}
-	fclose(f);
-	return kib;
-}
-
 /* With a file behind it, each page is a copy: the other way by which pages come. */
 static void touch_and_drop(int fd)
 {
@@ -44,7 +28,7 @@ static void touch_and_drop(int fd)
 
 	area = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
 	CHECK(area != MAP_FAILED);
-	before = resident_kib("RssFile");
+	before = proc_number("/proc/self/status", "RssFile");
 	stop = false;
 	CHECK_EQ(pthread_create(&t, NULL, drop, NULL), 0);
 	for (u64 end = now_ns(CLOCK_MONOTONIC) + SCALE(200000000ull, 5000000000ull); now_ns(CLOCK_MONOTONIC) < end;) {
@@ -56,7 +40,7 @@ static void touch_and_drop(int fd)
 	stop = true;
 	CHECK_EQ(pthread_join(t, NULL), 0);
 	CHECK_OK(munmap(area, PAGES * 4096));
-	CHECK(resident_kib("RssFile") < before + 256);
+	CHECK(proc_number("/proc/self/status", "RssFile") < before + 256);
 }
 
 TEST(pages_that_go_as_they_come_are_counted)
