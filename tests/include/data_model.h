@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "test.h"
+#include "rnd.h"
 
 #include <linux/falloc.h>
 #include <linux/fs.h>
@@ -33,19 +33,10 @@ struct file_model {
 
 static struct file_model *models; /* MODEL_FILES */
 static u8 *model_buf;             /* MODEL_MAX, aligned to pages */
-static u64 model_seed;
 static bool model_errors;         /* requests fail */
 static sigjmp_buf model_again;    /* where an operation goes that met with an error */
 
 enum { MODEL_READER = 1, MODEL_WRITER, MODEL_GIVEN_UP };
-
-static u32 rnd(u32 n)
-{
-	model_seed ^= model_seed << 13;
-	model_seed ^= model_seed >> 7;
-	model_seed ^= model_seed << 17;
-	return (u32)(model_seed >> 11) % n;
-}
 
 /* A file system that cannot go on (EROFS) ends everything; EIO ends the operation. */
 static void met_error(int who, int error, int line)
@@ -469,7 +460,7 @@ static void model_begin(u64 number)
 {
 	struct sigaction act = { .sa_handler = model_on_bus, .sa_flags = SA_NODEFER };
 
-	model_seed = 88172645463325252ull + number * 977;
+	seed = 88172645463325252ull + number * 977;
 	CHECK_OK(sigaction(SIGBUS, &act, NULL));
 	if (!models) {
 		models = mmap(NULL, MODEL_FILES * sizeof(*models) + MODEL_MAX, PROT_READ | PROT_WRITE,

@@ -5,6 +5,7 @@
  * pages; there nobody uses O_DIRECT, which Linux does not keep coherent against writers in the same page.
  */
 #include "disk.h"
+#include "rnd.h"
 
 #define WORKERS 4
 #define PART    (2u << 20)
@@ -14,15 +15,6 @@
 static u8 *model, *buf;
 static int cached, direct;
 static off_t base;
-static u64 seed;
-
-static u32 rnd(u32 n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (u32)(seed >> 11) % n;
-}
 
 static u32 some_length(void)
 {

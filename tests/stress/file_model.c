@@ -5,7 +5,7 @@
  * back. `tests/run -s` puts all of it on a 9p share.
  */
 #include <dirent.h>
-#include "test.h"
+#include "rnd.h"
 
 #define FILES    6
 #define MAX_SIZE (300 * 1024)
@@ -18,15 +18,6 @@ struct model {
 };
 
 static struct model files[FILES];
-static u64 seed;
-
-static u32 rnd(u32 n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (u32)(seed >> 11) % n;
-}
 
 static const char *name_of(int i)
 {

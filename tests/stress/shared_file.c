@@ -8,7 +8,7 @@
  */
 #include <linux/falloc.h>
 #include <sys/uio.h>
-#include "test.h"
+#include "rnd.h"
 
 #define WORKERS 4
 #define PAGES   512u                 /* shared; then comes the tail */
@@ -26,15 +26,6 @@ static u8 *buf;                      /* page aligned, WINDOW pages */
 static u8 tail[TAIL];                /* zero behind tail_size */
 static u32 tail_size;
 static int fd, direct;
-static u64 seed;
-
-static u32 rnd(u32 n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (u32)(seed >> 11) % n;
-}
 
 static u64 word(u32 page, u32 piece, u32 v)
 {
