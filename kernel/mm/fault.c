@@ -354,6 +354,8 @@ int fault_page(struct mm *mm, struct vma *v, u64 addr, unsigned int access)
 	int err;
 
 	addr &= PAGE_MASK;
+	if (unlikely(mm->reaped) && !(v->flags & VMA_SHARED))
+		return -EFAULT; /* what was here is gone, and is not to be taken for zeroes */
 	if (huge_wanted(v, addr) && huge_fault(mm, v, addr, write))
 		return 0;
 	ptep = pt_make(mm, addr);

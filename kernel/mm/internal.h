@@ -87,6 +87,9 @@ void mm_init(void);
 
 /* Frees what can be freed without losing data. Process context. Pages freed (an estimate). */
 u64 mm_reclaim(u64 nr_pages);
+
+/* ---- oom.c ---- */
+
 /*
  * Out of memory in a sleeping allocation: picks a victim or waits for one to go. True: try again;
  * false: give up with NULL.

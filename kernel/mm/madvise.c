@@ -1,5 +1,6 @@
 /*
- * madvise. Advice that only concerns speed and has no mechanism here (read-ahead, page merging) is accepted and without effect, which Linux allows itself too. MADV_FREE frees at once.
+ * madvise. Advice that only concerns speed and has no mechanism here (page merging) is accepted and without effect, which
+ * Linux allows itself too. MADV_FREE frees at once.
  */
 #include <lib/errno.h>
 #include <linux/falloc.h>
@@ -328,51 +329,4 @@ long sys_process_madvise(int pidfd, struct user_iovec uvec, u64 nr, u32 advice, 
 	}
 	mm_put(mm);
 	return done ? (long)done : err;
-}
-
-/* The private memory of a process that is going to die is given back before it has noticed. */
-static void reap_private_pages(struct mm *mm)
-{
-	rwsem_read_lock(&mm->mmap_lock);
-	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
-		struct zap z;
-
-		if (v->flags & (VMA_SHARED | VMA_SPECIAL))
-			continue;
-		zap_begin(&z, mm);
-		zap_range(&z, v, v->start, v->end, true);
-		zap_end(&z);
-	}
-	rwsem_read_unlock(&mm->mmap_lock);
-}
-
-/* Nobody will run in the address space again: its whole process is dying, and nobody shares it. */
-static bool is_dying(const struct process *p, const struct mm *mm)
-{
-	return (READ_ONCE(p->signal_flags) & SIGNAL_GROUP_EXIT) && !READ_ONCE(p->core) &&
-	       (u64)ref_read(&mm->users) <= (u64)READ_ONCE(p->nr_threads) + 1;
-}
-
-long sys_process_mrelease(int pidfd, u32 flags)
-{
-	struct mm *mm;
-	struct task *t;
-	int err;
-
-	if (flags)
-		return -EINVAL;
-	err = pidfd_task_get(pidfd, &t);
-	if (err)
-		return err;
-	mm = task_get_mm(t);
-	if (!mm)
-		err = -ESRCH;
-	else if (is_dying(t->process, mm))
-		reap_private_pages(mm);
-	else
-		err = -EINVAL;
-	if (mm)
-		mm_put(mm);
-	task_put(t);
-	return err;
 }

@@ -5,7 +5,8 @@
  *
  * A preempted task returns to the head of its list, one that has used its turn up (RR) or yielded
  * to the tail. So that a runaway real-time program cannot lock everybody else out, the class is
- * passed over for the rest of each second in which it has used 950 ms while fair tasks wait.
+ * passed over for the rest of each second in which it has used its part (/proc/sys/kernel/sched_rt_runtime_us)
+ * while fair tasks wait.
  */
 #include <lib/bits.h>
 #include "run_queue.h"
@@ -56,11 +57,23 @@ static bool has_equal_waiting(const struct rt_queue *r, const struct task *t)
 	return r->bitmap[level(t) / 64] & BIT(level(t) % 64);
 }
 
+s32 sched_rt_runtime_us = 950000;
+
+/* How long the class may run in each period. */
+static u64 runtime_ns(void)
+{
+	s32 us = READ_ONCE(sched_rt_runtime_us);
+
+	return us < 0 ? RT_PERIOD_NS : (u64)us * NSEC_PER_USEC;
+}
+
+/* With all of the period for itself, the class is never passed over. */
 bool rt_throttled(const struct run_queue *rq)
 {
 	const struct rt_queue *r = &rq->rt;
+	u64 allowed = runtime_ns();
 
-	return rq->fair.nr && r->used_ns >= RT_RUNTIME_NS &&
+	return rq->fair.nr && allowed < RT_PERIOD_NS && r->used_ns >= allowed &&
 	       rq->clock - r->period_start_ns < RT_PERIOD_NS;
 }
 
@@ -140,8 +153,8 @@ u64 rt_next_event(const struct run_queue *rq)
 		return r->nr ? r->period_start_ns + RT_PERIOD_NS : U64_MAX;
 	if (t->sched.policy == SCHED_RR && has_equal_waiting(r, t))
 		at = rq->clock + t->se.rt_slice_left_ns;
-	if (rq->fair.nr && r->used_ns < RT_RUNTIME_NS)
-		at = MIN(at, rq->clock + RT_RUNTIME_NS - r->used_ns);
+	if (rq->fair.nr && r->used_ns < runtime_ns())
+		at = MIN(at, rq->clock + runtime_ns() - r->used_ns);
 	return at;
 }
 

@@ -17,9 +17,8 @@
 #define FAIR_SLICE_NS  (3 * NSEC_PER_MSEC)
 #define RR_SLICE_NS    (100 * NSEC_PER_MSEC)
 #define RT_PRIOS       100
-/* Real-time tasks leave 5 % of each second to fair ones that wait. */
-#define RT_PERIOD_NS   NSEC_PER_SEC
-#define RT_RUNTIME_NS  (950 * NSEC_PER_MSEC)
+/* Real-time tasks leave a part of each period to fair ones that wait. */
+#define RT_PERIOD_NS   (SCHED_RT_PERIOD_US * NSEC_PER_USEC)
 
 struct fair_queue {
 	struct rb_root tree;        /* by deadline, with the smallest vruntime of each subtree */

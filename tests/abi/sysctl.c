@@ -336,3 +336,16 @@ TEST(sysctl_pid_max_obeyed)
 	}
 	CHECK_EQ(set("kernel/pid_max", old), (long)strlen(old));
 }
+
+TEST(sched_rt_runtime_us)
+{
+	char before[32];
+
+	need_vm();
+	snprintf(before, sizeof(before), "%s", get("kernel/sched_rt_runtime_us"));
+	CHECK_EQ(set("kernel/sched_rt_runtime_us", "-2"), -EINVAL);
+	CHECK_EQ(set("kernel/sched_rt_runtime_us", "1000001"), -EINVAL); /* above sched_rt_period_us */
+	CHECK_EQ(set("kernel/sched_rt_runtime_us", "-1"), 2);
+	CHECK_STR(get("kernel/sched_rt_runtime_us"), "-1");
+	CHECK_EQ(set("kernel/sched_rt_runtime_us", before), (long)strlen(before));
+}

@@ -20,6 +20,7 @@
 #include <net/unix.h>
 #include <ptrace/ptrace.h>
 #include <mm/mm.h>
+#include <sched/sched.h>
 #include <seccomp/seccomp.h>
 #include <task/random.h>
 #include <task/uts.h>
@@ -399,6 +400,8 @@ static const struct proc_entry kernel_children[] = {
 	NUMBER_IN("pid_max", 0644, pid_max, PID_MAX_MIN, PID_LIMIT),
 	{.name = "random", .mode = S_IFDIR | 0555, .children = random_children},
 	INTEGER("randomize_va_space", randomize_va_space),
+	CONSTANT("sched_rt_period_us", SCHED_RT_PERIOD_US),
+	NUMBER_IN("sched_rt_runtime_us", 0644, sched_rt_runtime_us, -1, SCHED_RT_PERIOD_US),
 	{.name = "seccomp", .mode = S_IFDIR | 0555, .children = seccomp_children},
 	{.name = "sem", .mode = S_IFREG | 0644, .show = show_sem_limits,
 	 .store = store_sem_limits},

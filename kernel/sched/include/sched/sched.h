@@ -108,6 +108,10 @@ int sched_set_affinity(struct task *t, struct cpumask mask) __must_check;
 u64 sched_task_runtime(const struct task *t);
 void sched_task_times(const struct task *t, u64 *user_ns, u64 *system_ns);
 
+/* How much of each period real-time tasks may use while others wait; -1: all. Torn-free. */
+#define SCHED_RT_PERIOD_US 1000000
+extern s32 sched_rt_runtime_us;
+
 struct sched_cpu_stat {
 	u64 user_ns, nice_ns, system_ns, idle_ns, irq_ns;
 	u64 switches;
