@@ -15,6 +15,7 @@
 #include <lib/log.h>
 #include <lib/string.h>
 #include <mm/slab.h>
+#include <vfs/poll.h>
 
 #include "dcache_internal.h"
 #include "internal.h"
@@ -31,6 +32,7 @@ struct mount_ns init_mount_ns = {
 	.ref = {1},
 	.lock = MUTEX_INIT(init_mount_ns.lock, LOCK_RANK_MOUNT_TREE),
 	.mounts = LIST_INIT(init_mount_ns.mounts),
+	.changed = WAIT_QUEUE_INIT(init_mount_ns.changed),
 };
 
 void mount_ns_get(struct mount_ns *ns)
@@ -218,8 +220,15 @@ void mount_change_begin(void)
 
 void mount_change_end(struct mount_ns *ns)
 {
-	ns->event++;
 	seq_write_end(&mount_seq);
+	mount_tell_change(ns);
+}
+
+void mount_tell_change(struct mount_ns *ns)
+{
+	ASSERT_HELD(&ns->lock);
+	WRITE_ONCE(ns->event, ns->event + 1);
+	wake_up_poll(&ns->changed, EPOLLERR | EPOLLPRI);
 }
 
 int mount_count_check(const struct mount_ns *ns, u32 more)

@@ -289,7 +289,8 @@ static int do_remount(const struct path *p, u32 flags, const char *options)
 		err = remount_super(m->sb, flags, options);
 	if (!err && !(flags & MS_BIND))
 		err = set_mount_flags(m, remount_flags(m, flags));
-	ns->event++;
+	if (!err)
+		mount_tell_change(ns);
 	mutex_unlock(&ns->lock);
 	return err;
 }
@@ -309,7 +310,6 @@ static int do_propagation(const struct path *p, u32 flags)
 	if (attached(p->mnt)) {
 		for (m = p->mnt; m; m = flags & MS_REC ? mount_tree_next(m, p->mnt) : NULL)
 			mount_set_propagation(m, type);
-		ns->event++;
 		err = 0;
 	}
 	mutex_unlock(&ns->lock);

@@ -80,6 +80,8 @@ int mount_remove(const struct path *p, u32 flags) __must_check;
 /* Opens and closes a change of the tree. ns->lock held. */
 void mount_change_begin(void);
 void mount_change_end(struct mount_ns *ns);
+/* A change that moves no mount. */
+void mount_tell_change(struct mount_ns *ns);
 
 /* Mounts an instance of t as the root of everything. */
 void mount_init(const struct fs_type *t);

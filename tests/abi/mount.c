@@ -1,6 +1,7 @@
 /* mount and umount of tmpfs; every mount lies in the claim's own directory. */
 #include "test.h"
 
+#include <poll.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
 
@@ -151,4 +152,33 @@ TEST(mount_refusals)
 		CHECK_ERR(mount("none", "m", "tmpfs", 0, NULL), EPERM);
 		CHECK_ERR(umount("m"), EPERM);
 	}
+}
+
+TEST(poll_tells_of_mounts)
+{
+	struct pollfd p = {.events = POLLPRI}, other = {.events = POLLIN | POLLPRI};
+
+	ROOT_ONLY;
+	CHECK_OK(mkdir("m", 0755));
+	p.fd = (int)CHECK_OK(open("/proc/self/mounts", O_RDONLY));
+	other.fd = (int)CHECK_OK(open("/proc/self/mountinfo", O_RDONLY));
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	CHECK_EQ(poll(&other, 1, 0), 1);
+	CHECK_EQ(other.revents, POLLIN);
+	CHECK_OK(mount("none", "m", "tmpfs", 0, NULL));
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLPRI | POLLERR);
+	CHECK_EQ(poll(&p, 1, 0), 0); /* told once */
+	CHECK_EQ(poll(&other, 1, 0), 1);
+	CHECK_EQ(other.revents, POLLIN | POLLPRI | POLLERR);
+	CHECK_OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC, NULL));
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_OK(mount(NULL, "m", NULL, MS_PRIVATE, NULL));
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	if (test_fork() == 0) {
+		usleep(100000);
+		_exit(umount("m") != 0);
+	}
+	CHECK_EQ(poll(&p, 1, 10000), 1);
+	CHECK_EQ(p.revents, POLLPRI | POLLERR);
 }

@@ -12,6 +12,7 @@
 #include <mm/slab.h>
 #include <task/access.h>
 #include <task/pidfd.h>
+#include <vfs/poll.h>
 #include "internal.h"
 
 #define PROC_MAGIC 0x9fa0
@@ -19,7 +20,7 @@
 
 static struct super_block *instance;
 static const struct inode_ops dir_iops, file_iops, text_link_iops, magic_link_iops;
-static const struct file_ops dir_fops, text_fops;
+static const struct file_ops dir_fops, text_fops, mounts_fops;
 
 static struct proc_inode *proc_of(const struct inode *i)
 {
@@ -120,7 +121,7 @@ static struct inode *inode_make(const struct proc_entry *entry, struct pid_entry
 		break;
 	default:
 		i->ops = &file_iops;
-		i->fops = entry->fops ? entry->fops : &text_fops;
+		i->fops = entry->fops ? entry->fops : entry->of_mounts ? &mounts_fops : &text_fops;
 	}
 	t = proc_task_get(i);
 	if (t) {
@@ -393,6 +394,7 @@ struct open_text {
 	u64 base;          /* lock: what comes before has been read and is gone */
 	bool made;         /* lock */
 	struct mm *mm;     /* immutable: of entries bound to it; a reference to the structure */
+	u64 mounts_seen;   /* atomic: the last change of mounts that poll told of, or before opening */
 };
 
 /* The address space that a task has now; only the structure is kept. */
@@ -424,6 +426,7 @@ static int text_open(struct inode *inode, struct file *f)
 		task_put(t);
 	}
 	mutex_init(&o->lock, LOCK_RANK_PROC_TEXT);
+	o->mounts_seen = READ_ONCE(init_mount_ns.event);
 	f->private = o;
 	return 0;
 }
@@ -551,6 +554,19 @@ static ssize_t text_write(struct file *f, struct io_iter *from, loff_t *pos)
 	return (ssize_t)n;
 }
 
+/* As Linux has it: each change of mounts is told once, to whoever asks first on this open file. */
+static u32 mounts_poll(struct file *f, struct poll_table *pt)
+{
+	struct open_text *o = f->private;
+	u64 now;
+
+	poll_wait(f, &init_mount_ns.changed, pt);
+	now = READ_ONCE(init_mount_ns.event);
+	if (__atomic_exchange_n(&o->mounts_seen, now, __ATOMIC_RELAXED) == now)
+		return EPOLLIN | EPOLLRDNORM;
+	return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLPRI;
+}
+
 static const struct inode_ops dir_iops = {
 	.lookup = dir_lookup,
 	.permission = node_permission,
@@ -581,6 +597,14 @@ static const struct file_ops text_fops = {
 	.read = text_read,
 	.write = text_write,
 	.llseek = file_llseek_generic,
+	.release = text_release,
+};
+static const struct file_ops mounts_fops = {
+	.name = "proc",
+	.open = text_open,
+	.read = text_read,
+	.llseek = file_llseek_generic,
+	.poll = mounts_poll,
 	.release = text_release,
 };
 

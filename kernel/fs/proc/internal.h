@@ -62,6 +62,8 @@ struct proc_entry {
 	bool guarded;
 	/* A text about the address space that the task had when it was opened; guarded. */
 	bool of_mm;
+	/* A text about mounts: poll tells that they changed. */
+	bool of_mounts;
 	/* A setting of /proc/sys: what it is about, for show and store; judged by
 	 * proc_setting_permission. */
 	const void *setting;

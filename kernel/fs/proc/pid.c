@@ -533,8 +533,8 @@ int proc_task_list(struct inode *dir, struct dir_context *ctx, loff_t base)
 		{.name = "limits", .mode = S_IFREG | 0444, .show = show_limits},                   \
 		{.name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .guarded = true, .of_mm = true}, \
 		{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops, .guarded = true},  \
-		{.name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo},             \
-		{.name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts},                   \
+		{.name = "mountinfo", .mode = S_IFREG | 0444, .show = show_mountinfo, .of_mounts = true}, \
+		{.name = "mounts", .mode = S_IFREG | 0444, .show = show_mounts, .of_mounts = true}, \
 		{.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_children},            \
 		{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj,      \
 		 .store = store_oom_score_adj},                                                    \

@@ -223,7 +223,7 @@ static int show_mountstats(struct text *t, const struct proc_target *target)
 
 const struct proc_entry proc_process_more[] = {
 	COMMON_MORE,
-	{.name = "mountstats", .mode = S_IFREG | 0400, .show = show_mountstats, .guarded = true},
+	{.name = "mountstats", .mode = S_IFREG | 0400, .show = show_mountstats, .guarded = true, .of_mounts = true},
 	{.name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_timerslack,
 	 .store = store_timerslack},
 	{0},

@@ -285,7 +285,8 @@ struct mount_ns {
 	struct mount *root;            /* lock */
 	struct list_head mounts;       /* lock */
 	u32 nr_mounts;
-	u64 event;                     /* bumped on every change: poll on /proc/mounts */
+	u64 event;                     /* lock to change, torn-free; bumped on every change */
+	struct wait_queue changed;     /* who polls /proc/PID/mounts and mountinfo */
 };
 extern struct mount_ns init_mount_ns;
 void mount_ns_get(struct mount_ns *ns);
