@@ -35,8 +35,7 @@ hosttest: $(HOSTTEST_BINS)
 
 # Fuzz targets: every kernel/**/test/fuzz_*.c is one libFuzzer program, with the same `links:` line.
 #
-#   make fuzz FUZZ_SECONDS=20    builds them with Clang and runs each for that long
-FUZZ_SECONDS ?= 20
+#   make fuzz-parsers TIME=20    builds them with Clang and runs each for that long
 FUZZ_OUT := $(B)/fuzz
 FUZZ_BINS := $(patsubst kernel/%.c,$(FUZZ_OUT)/%,$(wildcard kernel/*/test/fuzz_*.c kernel/*/*/test/fuzz_*.c))
 
@@ -49,10 +48,10 @@ $(FUZZ_OUT)/$(1): kernel/$(1).c $$(call hosttest_links,kernel/$(1).c) kernel/lib
 endef
 $(foreach t,$(patsubst $(FUZZ_OUT)/%,%,$(FUZZ_BINS)),$(eval $(call fuzz_rule,$(t))))
 
-fuzz: $(FUZZ_BINS)
+fuzz-parsers: $(FUZZ_BINS)
 	$(Q)for t in $(FUZZ_BINS); do \
-		$$t -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$t- >$$t.log 2>&1 || { tail -30 $$t.log; exit 1; }; \
+		$$t -max_total_time=$(or $(TIME),20) -artifact_prefix=$$t- >$$t.log 2>&1 || { tail -30 $$t.log; exit 1; }; \
 		tail -1 $$t.log; \
 	done
 
-.PHONY: fuzz
+.PHONY: fuzz-parsers

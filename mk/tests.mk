@@ -47,11 +47,11 @@ $(TEST_OUT)/fuzz/sysfuzz: $(wildcard tests/fuzz/*.c tests/fuzz/*.h kernel/syscal
 	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -Ikernel/syscall/include -o $@ $(filter %.c,$^)
 tests: $(TEST_OUT)/fuzz/sysfuzz
 
-# make fuzz-syscalls [TIME=seconds] [FLAVOR=kasan]. With FLAVOR=cover, what reaches new code is kept in
-# build/tests/found; `tests/fuzz/run -f cover -- -x` tells what of a corpus is needed.
-.PHONY: fuzz-syscalls
-fuzz-syscalls: all tests
-	tests/fuzz/run -f $(FLAVOR) -t $(or $(TIME),60) $(if $(filter cover,$(FLAVOR)),-k $(B)/tests/found)
+# make fuzz [TIME=seconds] [FLAVOR=kasan] [ALL=1]; ALL: programs with nearly all capabilities. With FLAVOR=cover,
+# what reaches new code is kept in build/tests/found; `tests/fuzz/run -f cover -- -x` tells what of a corpus is needed.
+.PHONY: fuzz
+fuzz: all tests
+	tests/fuzz/run $(if $(ALL),-a) -f $(FLAVOR) -t $(or $(TIME),60) $(if $(filter cover,$(FLAVOR)),-k $(B)/tests/found)
 
 # The lines that abi, boundary and the corpus reach in the code that guards the gate, and in all.
 .PHONY: coverage

@@ -1,5 +1,6 @@
 /* Values for arguments, by their kinds. */
 #include "arguments.h"
+#include "jail.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -79,10 +80,24 @@ static const char *const paths[] = {
 	"system.posix_acl_access", "security.capability", "tmpfs", "proc",
 };
 
+/* Of use to those who may mount. */
+static const char *const jail_paths[] = {
+	"/dev/vda", "/disk", "/disk/f0", "/disk/d0", "/disk/d0/f1", "/disk/lost+found", "/w", "/w/d0", "/w/d1", "/w/f0",
+	"/dev/pts", "/dev/shm", "/proc", "/sys", "/proc/self/mounts", "/proc/self/mountinfo", "ext4", "ext2", "tmpfs", "proc",
+	"sysfs", "devpts", "mqueue", "9p", "size=64k", "errors=remount-ro", "noload", "user_xattr,acl", "trusted.x", "security.x",
+};
+
+static const char *some_path(u64 *s)
+{
+	if (privileged && rnd(s, 2))
+		return jail_paths[rnd(s, ARRAY_SIZE(jail_paths))];
+	return paths[rnd(s, rnd(s, 3) ? 12 : ARRAY_SIZE(paths))];
+}
+
 static u64 path_argument(u64 *s)
 {
 	char *to = (char *)(arena + rnd(s, 8 * PAGE / 64) * 64);
-	const char *path = paths[rnd(s, rnd(s, 3) ? 12 : ARRAY_SIZE(paths))];
+	const char *path = some_path(s);
 
 	switch (rnd(s, 24)) {
 	case 0:
@@ -125,6 +140,13 @@ static u64 ioctl_command(u64 *s)
 		0x80086601, 0x40086602, 0xc020660b, 0x40049409, 0x80081272, 0x1260, 0x40045436,
 	};
 
+	static const u32 disk_commands[] = {
+		0x125d, 0x125f, 0x1260, 0x1261, 0x1268, 0x1277, 0x127f, 0x40081271, 0x80081270, 0xc0185879, 0xc0045877,
+		0xc0045878, 0x40086602, 0x401c5820, 0x801c581f,
+	};
+
+	if (privileged && rnd(s, 2))
+		return disk_commands[rnd(s, ARRAY_SIZE(disk_commands))];
 	return rnd(s, 8) ? commands[rnd(s, ARRAY_SIZE(commands))] : interesting(s);
 }
 

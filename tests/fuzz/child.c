@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "jail.h"
 #include "program.h"
 
 static const struct program *program;
@@ -157,7 +159,19 @@ static void make_files(void)
 	pool_add(&fds, (u64)open("f1", O_RDWR | O_CREAT, 0644));
 }
 
-_Noreturn void program_run(const struct program *p)
+static void become_user(const char *dir)
+{
+	if (privileged) {
+		jail_enter(dir);
+		prctl(PR_SET_KEEPCAPS, 1);
+	}
+	if (setresgid(USER, USER, USER) || setresuid(USER, USER, USER))
+		_exit(2);
+	if (privileged)
+		jail_take_capabilities();
+}
+
+_Noreturn void program_run(const struct program *p, const char *dir)
 {
 	struct itimerval tick = { { 0, 15000 }, { 0, 15000 } };
 	int null = open("/dev/null", O_RDWR);
@@ -168,8 +182,7 @@ _Noreturn void program_run(const struct program *p)
 	syscall(SYS_close_range, 3, ~0u, 0); /* the supervisor's are not the program's */
 	program = p;
 	setsid();
-	if (setresgid(USER, USER, USER) || setresuid(USER, USER, USER))
-		_exit(2);
+	become_user(dir);
 	limit(RLIMIT_NPROC, 24);
 	limit(RLIMIT_NOFILE, 64);
 	limit(RLIMIT_AS, 256ull << 20);

@@ -37,5 +37,5 @@ void program_print(const struct program *p, char *text);
 /* False: not a program, or one of calls that the table does not have. */
 bool program_parse(struct program *p, const char *text);
 
-/* child.c: runs p as an unprivileged user with tight limits, in the working directory; never returns. */
-_Noreturn void program_run(const struct program *p);
+/* child.c: runs p as an unprivileged user with tight limits in dir, the working directory; never returns. */
+_Noreturn void program_run(const struct program *p, const char *dir);

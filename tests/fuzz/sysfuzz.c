@@ -1,5 +1,5 @@
 /*
- * sysfuzz [-s SECONDS] [-r SEED] [-c CORPUS] [-k FILE] [-x] [-p PROGRAM [-m MASK]]: drives the kernel with
+ * sysfuzz [-a] [-s SECONDS] [-r SEED] [-c CORPUS] [-k FILE] [-x] [-p PROGRAM [-m MASK]]: drives the kernel with
  * typed, hostile system calls.
  *
  * Each program (program.h) runs as an unprivileged user in a process and a directory of its own for a fraction
@@ -11,7 +11,8 @@
  * What counts as a failure here: a process that cannot be killed, or memory that does not come back. What
  * the kernel itself notices (assertions, sanitizers) ends the machine; the kernel log then says
  * which program ran last, and -p PROGRAM runs that one again and again. -m MASK leaves out the calls whose
- * bits are clear, for finding those that matter.
+ * bits are clear, for finding those that matter. -a: programs have nearly all capabilities, and mount
+ * and damage a disk (jail.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "jail.h"
 #include "program.h"
 
 /* CACHES_MIB: what stacks, slabs and the quarantine of a sanitizer may keep. */
@@ -149,20 +151,23 @@ static bool run_program(const struct program *p)
 
 	snprintf(dir, sizeof(dir), "/tmp/sysfuzz.%d", getpid());
 	mkdir(dir, 0755);
-	if (chown(dir, USER, USER) || chdir(dir))
+	if (chown(dir, USER, USER) || (privileged && !jail_make(dir)) || chdir(dir))
 		return false;
 	program_print(p, text);
 	tell_kernel_log(text);
 	pid = fork();
 	if (pid == 0)
-		program_run(p);
+		program_run(p, dir);
 	end = now_ms() + PROGRAM_MS;
 	while (now_ms() < end && waitpid(pid, NULL, WNOHANG) == 0)
 		nap_ms(2);
 	kill_user();
 	gone = reap_all();
-	if (chdir("/") == 0)
+	if (chdir("/") == 0) {
+		if (privileged)
+			jail_remove();
 		remove_directory(dir);
+	}
 	remove_ipc();
 	return gone;
 }
@@ -313,7 +318,7 @@ static bool run_one(const struct program *p, u64 seconds)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: sysfuzz [-s SECONDS] [-r SEED] [-c CORPUS] [-k FILE] [-x] [-p PROGRAM [-m MASK]]\n");
+	fprintf(stderr, "usage: sysfuzz [-a] [-s SECONDS] [-r SEED] [-c CORPUS] [-k FILE] [-x] [-p PROGRAM [-m MASK]]\n");
 	exit(2);
 }
 
@@ -328,8 +333,9 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	corpus = calloc(CORPUS_MAX, sizeof(*corpus));
-	while ((c = getopt(argc, argv, "s:r:c:k:xp:m:")) != -1) {
+	while ((c = getopt(argc, argv, "as:r:c:k:xp:m:")) != -1) {
 		switch (c) {
+		case 'a': privileged = true; break;
 		case 's': seconds = strtoull(optarg, NULL, 0); break;
 		case 'r': seed = strtoull(optarg, NULL, 0); break;
 		case 'c':
