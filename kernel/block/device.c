@@ -59,7 +59,7 @@ int block_device_by_path(const char *path, struct block_device **out)
 	if (err)
 		return err;
 	i = p.dentry->inode;
-	if (!S_ISBLK(i->mode))
+	if (!inode_is_blk(i))
 		err = -ENOTBLK;
 	else if (READ_ONCE(p.mnt->flags) & MNT_NODEV)
 		err = -EACCES;

@@ -124,7 +124,7 @@ static bool target_is_safe(const struct file *f)
 {
 	const struct inode *i = f->inode;
 
-	return S_ISREG(i->mode) && READ_ONCE(i->nlink) == 1 && i->uid == current->cred->fsuid &&
+	return inode_is_reg(i) && READ_ONCE(i->nlink) == 1 && i->uid == current->cred->fsuid &&
 	       (READ_ONCE(i->mode) & 0677) == 0600 && f->ops->write;
 }
 

@@ -246,7 +246,7 @@ static bool note_prpsinfo(struct core_image *c, const struct core_prstatus *s)
 	info.ppid = s->ppid;
 	info.pgrp = s->pgrp;
 	info.sid = s->sid;
-	memcpy(info.fname, p->leader->comm, sizeof(info.fname));
+	task_comm_get(p->leader, info.fname);
 	n = mm_access_remote(mm, mm->arg_start, info.psargs, n, false, true);
 	for (size_t i = 0; i < n; i++)
 		if (!info.psargs[i])

@@ -57,6 +57,14 @@ static int name_append_foreign(struct core_name *n, const char *s)
 	return 0;
 }
 
+static int name_append_comm(struct core_name *n, const struct task *t)
+{
+	char comm[TASK_COMM_LEN];
+
+	task_comm_get(t, comm);
+	return name_append_foreign(n, comm);
+}
+
 /* %E and %f: the program's path, or its last component. */
 static int name_append_exe(struct core_name *n, const struct core_dump *d, bool last_only)
 {
@@ -76,7 +84,7 @@ static int name_append_exe(struct core_name *n, const struct core_dump *d, bool 
 	rwsem_read_unlock(&d->mm->mmap_lock);
 	if (err) {
 		pages_free_virt(page, 0);
-		return name_append_foreign(n, current->process->leader->comm);
+		return name_append_comm(n, current->process->leader);
 	}
 	spin_lock(&current->fs->lock);
 	root = current->fs->root;
@@ -129,7 +137,7 @@ static int name_expand(struct core_name *n, const struct core_dump *d, char what
 	case 'h':
 		return name_append_host(n);
 	case 'e':
-		return name_append_foreign(n, me->comm);
+		return name_append_comm(n, me);
 	case 'f':
 		return name_append_exe(n, d, true);
 	case 'E':

@@ -149,7 +149,7 @@ static void exec_set_comm(const char *name)
 {
 	const char *slash = strrchr(name, '/');
 
-	task_set_comm(slash ? slash + 1 : name);
+	task_comm_set(current, slash ? slash + 1 : name);
 }
 
 /* What belonged to the old program and does not pass to the new one. */

@@ -79,7 +79,7 @@ static void clone_copy_fields(struct task *t, const struct clone_request *req)
 {
 	const struct task *me = current;
 
-	memcpy(t->comm, me->comm, sizeof(t->comm));
+	task_comm_get(me, t->comm);
 	t->flags = TASK_F_FORKNOEXEC;
 	t->personality = me->personality;
 	t->timer_slack_ns = me->timer_slack_ns;

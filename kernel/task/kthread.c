@@ -64,7 +64,7 @@ struct task init_idle_task = {
 static void kernel_task_setup(struct task *t, const char *name)
 {
 	t->flags = TASK_F_KTHREAD;
-	str_copy(t->comm, name, sizeof(t->comm));
+	task_comm_set(t, name);
 	t->cred = &init_cred;
 	cred_get(&init_cred);
 	atomic_inc(&init_cred.user->nr_tasks);

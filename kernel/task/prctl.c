@@ -10,31 +10,23 @@
 #include <task/exec.h>
 #include "internal.h"
 
-void task_set_comm(const char *name)
-{
-	char fresh[sizeof(current->comm)] = {0};
-
-	str_copy(fresh, name, sizeof(fresh));
-	memcpy(current->comm, fresh, sizeof(fresh));
-}
-
 static long prctl_set_name(struct user_str uname)
 {
-	char name[sizeof(current->comm)] = {0};
+	char name[TASK_COMM_LEN] = {0};
 	ssize_t len = user_read_str(name, uname, sizeof(name));
 
 	if (len < 0 && len != -ENAMETOOLONG)
 		return len;
 	name[sizeof(name) - 1] = 0;
-	task_set_comm(name);
+	task_comm_set(current, name);
 	return 0;
 }
 
 static long prctl_get_name(struct user_bytes out)
 {
-	char name[sizeof(current->comm)] = {0};
+	char name[TASK_COMM_LEN];
 
-	str_copy(name, current->comm, sizeof(name));
+	task_comm_get(current, name);
 	return user_write_bytes(out, name, sizeof(name));
 }
 

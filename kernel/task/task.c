@@ -7,6 +7,7 @@
  * process has one reference per thread and lives as long.
  */
 #include <arch/context.h>
+#include <lib/string.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
 #include "internal.h"
@@ -203,6 +204,24 @@ struct process *process_next_get(s32 *pid)
 	}
 	rcu_read_unlock();
 	return p;
+}
+
+void task_comm_set(struct task *t, const char *name)
+{
+	u64 words[TASK_COMM_LEN / 8] = {0};
+
+	str_copy((char *)words, name, sizeof(words));
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		WRITE_ONCE(((u64 *)t->comm)[i], words[i]);
+}
+
+void task_comm_get(const struct task *t, char out[TASK_COMM_LEN])
+{
+	u64 words[TASK_COMM_LEN / 8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = READ_ONCE(((const u64 *)t->comm)[i]);
+	memcpy(out, words, sizeof(words));
 }
 
 struct mm *task_get_mm(struct task *t)

@@ -42,11 +42,11 @@ static int access_check(int dirfd, struct user_str path, u32 mode, u32 lookup)
 	if (err)
 		return err;
 	i = p.dentry->inode;
-	if ((mode & MAY_EXEC) && S_ISREG(i->mode) && (READ_ONCE(p.mnt->flags) & MNT_NOEXEC))
+	if ((mode & MAY_EXEC) && inode_is_reg(i) && (READ_ONCE(p.mnt->flags) & MNT_NOEXEC))
 		err = -EACCES;
 	if (!err)
 		err = inode_permission(i, mode | MAY_ACCESS);
-	if (!err && (mode & MAY_WRITE) && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+	if (!err && (mode & MAY_WRITE) && (inode_is_reg(i) || inode_is_dir(i) || inode_is_lnk(i)))
 		err = mount_want_write(p.mnt);
 	path_put(&p);
 	return err;

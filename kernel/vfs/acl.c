@@ -83,12 +83,12 @@ int inode_inherit_acl(struct inode *i, const struct inode *dir)
 	struct posix_acl *a, *sub = NULL;
 	bool more;
 
-	if (likely(!from) || S_ISLNK(i->mode))
+	if (likely(!from) || inode_is_lnk(i))
 		return 0;
 	a = acl_copy(from);
-	if (S_ISDIR(i->mode))
+	if (inode_is_dir(i))
 		sub = acl_copy(from);
-	if (!a || (S_ISDIR(i->mode) && !sub)) {
+	if (!a || (inode_is_dir(i) && !sub)) {
 		kfree(a);
 		kfree(sub);
 		return -ENOMEM;
@@ -148,7 +148,7 @@ ssize_t acl_getxattr(const struct inode *i, const char *name, void *value, size_
 {
 	const struct posix_acl *a = is_default(name) ? i->default_acl : i->acl;
 
-	if (S_ISLNK(i->mode))
+	if (inode_is_lnk(i))
 		return -EOPNOTSUPP;
 	if (!a)
 		return -ENODATA;
@@ -202,13 +202,13 @@ static void set_access(struct inode *i, struct posix_acl *a)
 int acl_setxattr(struct inode *i, const char *name, const void *value, size_t size)
 {
 	struct posix_acl *a = NULL;
-	int err = S_ISLNK(i->mode) ? -EOPNOTSUPP : 0;
+	int err = inode_is_lnk(i) ? -EOPNOTSUPP : 0;
 
 	if (!err && value)
 		err = acl_from_value(value, size, &a);
 	if (err)
 		return err;
-	if (is_default(name) && !S_ISDIR(i->mode)) {
+	if (is_default(name) && !inode_is_dir(i)) {
 		err = a ? -EACCES : 0;
 		kfree(a);
 		return err;

@@ -59,7 +59,7 @@ static int attr_check(struct inode *i, struct iattr *a)
 
 	if ((i->flags & (INODE_IMMUTABLE | INODE_APPEND)) && (a->valid & guarded))
 		return -EPERM;
-	if ((a->valid & ATTR_MODE) && S_ISLNK(i->mode))
+	if ((a->valid & ATTR_MODE) && inode_is_lnk(i))
 		return -EOPNOTSUPP; /* a symlink's mode means nothing */
 	if ((a->valid & ATTR_UID) && !may_chown(i, a->uid))
 		return -EPERM;
@@ -79,7 +79,7 @@ static void kill_setid(const struct inode *i, struct iattr *a)
 {
 	u32 mode;
 
-	if (S_ISDIR(i->mode) || (a->valid & ATTR_MODE))
+	if (inode_is_dir(i) || (a->valid & ATTR_MODE))
 		return;
 	if ((a->valid & ATTR_SIZE) && capable(CAP_FSETID))
 		return;

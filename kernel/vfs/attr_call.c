@@ -205,9 +205,9 @@ static int truncate_path(const struct path *p, u64 length)
 	struct inode *i = p->dentry->inode;
 	int err;
 
-	if (S_ISDIR(i->mode))
+	if (inode_is_dir(i))
 		return -EISDIR;
-	if (!S_ISREG(i->mode))
+	if (!inode_is_reg(i))
 		return -EINVAL;
 	err = mount_want_write(p->mnt);
 	if (!err)
@@ -252,7 +252,7 @@ long sys_ftruncate(int fd, loff_t length)
 	f = fd_get(fd);
 	if (!f.file)
 		return -EBADF;
-	if (!S_ISREG(f.file->inode->mode) || !(f.file->mode & FMODE_WRITE))
+	if (!inode_is_reg(f.file->inode) || !(f.file->mode & FMODE_WRITE))
 		err = -EINVAL;
 	else if (READ_ONCE(f.file->inode->flags) & INODE_APPEND)
 		err = -EPERM;

@@ -53,11 +53,11 @@ static int check_range(loff_t pos, u64 len)
 static ssize_t do_sendfile(struct file *out, struct file *in, loff_t *pos, u64 count)
 {
 	if (check_range(*pos, count) ||
-	    (!S_ISFIFO(out->inode->mode) && check_range(out->pos, count)))
+	    (!inode_is_fifo(out->inode) && check_range(out->pos, count)))
 		return -EINVAL;
-	if (!S_ISREG(in->inode->mode) && !S_ISBLK(in->inode->mode))
+	if (!inode_is_reg(in->inode) && !inode_is_blk(in->inode))
 		return -EINVAL;
-	if (out->flags & O_APPEND && !S_ISFIFO(out->inode->mode))
+	if (out->flags & O_APPEND && !inode_is_fifo(out->inode))
 		return -EINVAL;
 	if (!count)
 		return 0;
@@ -104,9 +104,9 @@ static int check_copy(struct file *in, loff_t in_pos, struct file *out, loff_t o
 {
 	u64 size;
 
-	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
+	if (inode_is_dir(in->inode) || inode_is_dir(out->inode))
 		return -EISDIR;
-	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
+	if (!inode_is_reg(in->inode) || !inode_is_reg(out->inode))
 		return -EINVAL;
 	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || out->flags & O_APPEND)
 		return -EBADF;

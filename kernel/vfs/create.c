@@ -264,7 +264,7 @@ static int link_locked(struct dentry *old, struct name_op *op)
 		return err;
 	if (READ_ONCE(i->flags) & (INODE_APPEND | INODE_IMMUTABLE))
 		return -EPERM;
-	if (!op->dir->ops->link || S_ISDIR(i->mode))
+	if (!op->dir->ops->link || inode_is_dir(i))
 		return -EPERM;
 	rwsem_write_lock(&i->lock);
 	if (i->nlink == 0 && !(i->flags & INODE_LINKABLE))

@@ -84,7 +84,7 @@ long sys_fchdir(int fd)
 	if (!f.file)
 		return -EBADF;
 	p = f.file->path;
-	err = S_ISDIR(f.file->inode->mode) ? inode_permission(f.file->inode, MAY_EXEC) : -ENOTDIR;
+	err = inode_is_dir(f.file->inode) ? inode_permission(f.file->inode, MAY_EXEC) : -ENOTDIR;
 	if (!err) {
 		path_get(&p);
 		fs_replace(&current->fs->cwd, &p);

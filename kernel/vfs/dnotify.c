@@ -160,7 +160,7 @@ long dnotify_set(struct file *f, int fd, u64 arg)
 		dnotify_close_slow(f, current->files);
 		return 0;
 	}
-	if (!S_ISDIR(f->inode->mode))
+	if (!inode_is_dir(f->inode))
 		return -ENOTDIR;
 	err = file_owner_set(f, current->process->leader->pid, F_OWNER_PID, false);
 	if (err)

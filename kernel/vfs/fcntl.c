@@ -43,7 +43,7 @@ static long set_flags(struct file *f, int fd, u32 arg)
 	if (arg & O_NOATIME && !(f->flags & O_NOATIME) && !inode_owner_or_capable(inode))
 		return -EPERM;
 	/* On a pipe O_DIRECT means packets. */
-	if (arg & O_DIRECT && !S_ISFIFO(inode->mode) && !(f->mode & FMODE_CAN_DIRECT))
+	if (arg & O_DIRECT && !inode_is_fifo(inode) && !(f->mode & FMODE_CAN_DIRECT))
 		return -EINVAL;
 	if (f->ops->async) {
 		if ((arg ^ f->flags) & FASYNC)

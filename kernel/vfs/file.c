@@ -88,7 +88,7 @@ int file_alloc(const struct path *p, u32 flags, struct file **out)
 		return 0;
 	}
 	f->mode = open_mode(flags) | FMODE_PREAD | FMODE_SEEK;
-	if (S_ISREG(inode->mode) || S_ISDIR(inode->mode))
+	if (inode_is_reg(inode) || inode_is_dir(inode))
 		f->mode |= FMODE_ATOMIC_POS;
 	f->ops = inode->fops;
 	return 0;

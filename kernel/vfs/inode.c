@@ -182,7 +182,7 @@ void inode_accessed(const struct mount *m, struct inode *i)
 	if ((mnt & (MNT_NOATIME | MNT_RDONLY)) || (sbf & (MS_RDONLY | MS_NOATIME)) ||
 	    (READ_ONCE(i->flags) & INODE_NOATIME))
 		return;
-	if (S_ISDIR(READ_ONCE(i->mode)) && ((mnt & MNT_NODIRATIME) || (sbf & MS_NODIRATIME)))
+	if (inode_is_dir(READ_ONCE(i)) && ((mnt & MNT_NODIRATIME) || (sbf & MS_NODIRATIME)))
 		return;
 	now = clock_inode_time();
 	if ((mnt & MNT_RELATIME) && !atime_stale(i, &now))
@@ -217,7 +217,7 @@ int inode_strip_privileges(struct dentry *d)
 
 	if (likely(!inode_has_privileges(i)))
 		return 0;
-	if (S_ISREG(i->mode) && !capable(CAP_FSETID))
+	if (inode_is_reg(i) && !capable(CAP_FSETID))
 		WRITE_ONCE(i->mode, mode_without_setid(i));
 	return inode_kill_caps(d);
 }

@@ -60,7 +60,7 @@ static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 	case FIOASYNC:
 		return set_async(f, fd, int_arg);
 	case FIOQSIZE:
-		if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) && !S_ISLNK(f->inode->mode))
+		if (!inode_is_reg(f->inode) && !inode_is_dir(f->inode) && !inode_is_lnk(f->inode))
 			return -ENOTTY;
 		loff_t size = (loff_t)READ_ONCE(f->inode->size);
 
@@ -69,7 +69,7 @@ static long file_ioctl(struct file *f, int fd, u32 cmd, u64 arg)
 		value = (int)f->inode->sb->blocksize;
 		return value ? user_write(int_arg, &value) : -EINVAL;
 	case FIONREAD:
-		if (S_ISREG(f->inode->mode))
+		if (inode_is_reg(f->inode))
 			return bytes_left(f, int_arg);
 		break;
 	}

@@ -277,7 +277,7 @@ long lease_set(struct file *f, int fd, u64 type)
 		return -EINVAL;
 	if (current->cred->fsuid != READ_ONCE(f->inode->uid) && !capable(CAP_LEASE))
 		return -EACCES;
-	if (!S_ISREG(f->inode->mode))
+	if (!inode_is_reg(f->inode))
 		return -EINVAL;
 	if (type != F_UNLCK)
 		return lease_add(f, fd, (s32)type);

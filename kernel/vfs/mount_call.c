@@ -87,7 +87,7 @@ static int place_check(const struct path *where, const struct dentry *root)
 		return -EINVAL;
 	if (place_gone(where->dentry))
 		return -ENOENT;
-	if (S_ISDIR(where->dentry->inode->mode) != S_ISDIR(root->inode->mode))
+	if (inode_is_dir(where->dentry->inode) != inode_is_dir(root->inode))
 		return -ENOTDIR;
 	return 0;
 }
@@ -186,7 +186,7 @@ static int move_check(const struct path *from, const struct path *where)
 		return -EINVAL;
 	if (from->dentry != from->mnt->root || !from->mnt->parent)
 		return -EINVAL;
-	if (S_ISDIR(where->dentry->inode->mode) != S_ISDIR(from->dentry->inode->mode))
+	if (inode_is_dir(where->dentry->inode) != inode_is_dir(from->dentry->inode))
 		return -EINVAL;
 	if (from->mnt->parent->shared || (where->mnt->shared && has_unbindable(from->mnt)))
 		return -EINVAL;

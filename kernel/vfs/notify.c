@@ -192,7 +192,7 @@ void notify_entry_slow(struct dentry *d, struct inode *i, u32 mask)
 {
 	if (!i)
 		return;
-	if (S_ISDIR(i->mode))
+	if (inode_is_dir(i))
 		mask |= IN_ISDIR;
 	if (parent_mask(d) & mask)
 		deliver_parent(d, mask);
@@ -206,7 +206,7 @@ void notify_inode_slow(struct inode *i, u32 mask, const struct qstr *name, u32 c
 
 	if (!(READ_ONCE(i->notify_mask) & mask))
 		return;
-	if (!name && S_ISDIR(i->mode) && !(mask & (IN_DELETE_SELF | IN_MOVE_SELF)))
+	if (!name && inode_is_dir(i) && !(mask & (IN_DELETE_SELF | IN_MOVE_SELF)))
 		e.mask |= IN_ISDIR;
 	deliver(i, &e);
 	event_finish(&e);
@@ -217,7 +217,7 @@ void notify_move_slow(struct inode *from, const struct qstr *old, struct inode *
 {
 	static struct atomic last_cookie;
 	u32 cookie = (u32)atomic_add_return(&last_cookie, 1);
-	u32 dir = S_ISDIR(moved->mode) ? IN_ISDIR : 0;
+	u32 dir = inode_is_dir(moved) ? IN_ISDIR : 0;
 
 	if (from == to)
 		notify_inode_slow(from, NOTIFY_RENAME | dir, old, 0);

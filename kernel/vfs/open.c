@@ -200,11 +200,11 @@ static int file_open_checked(const struct path *p, const struct open_req *r, str
 		*out = f;
 		return 0;
 	}
-	if (S_ISREG(i->mode) && (f->mode & FMODE_WRITE))
+	if (inode_is_reg(i) && (f->mode & FMODE_WRITE))
 		err = file_take_write(f);
-	else if (S_ISREG(i->mode) && (r->flags & O_TRUNC))
+	else if (inode_is_reg(i) && (r->flags & O_TRUNC))
 		err = mount_want_write(p->mnt);
-	if (!err && S_ISREG(i->mode)) {
+	if (!err && inode_is_reg(i)) {
 		if (!(f->mode & FMODE_WRITE))
 			file_take_read(f);
 		err = lease_break(i, f->flags);
@@ -245,7 +245,7 @@ int file_open_path(const struct path *p, u32 flags, struct file **out)
 
 	if (err)
 		return err;
-	if ((r.lookup & LOOKUP_DIRECTORY) && !S_ISDIR(p->dentry->inode->mode))
+	if ((r.lookup & LOOKUP_DIRECTORY) && !inode_is_dir(p->dentry->inode))
 		return -ENOTDIR;
 	return open_existing(p, &r, out);
 }
@@ -257,9 +257,9 @@ static int check_sticky_create(const struct inode *dir, const struct inode *i)
 {
 	u32 dir_mode = READ_ONCE(dir->mode), level;
 
-	if (S_ISFIFO(i->mode))
+	if (inode_is_fifo(i))
 		level = READ_ONCE(protected_fifos);
-	else if (S_ISREG(i->mode))
+	else if (inode_is_reg(i))
 		level = READ_ONCE(protected_regular);
 	else
 		return 0;
@@ -342,7 +342,7 @@ static int create_last(struct walk *w, struct open_req *r, struct dentry **link)
 		dentry_put(d);
 		return err;
 	}
-	if (S_ISLNK(d->inode->mode) && (r->lookup & LOOKUP_FOLLOW)) {
+	if (inode_is_lnk(d->inode) && (r->lookup & LOOKUP_FOLLOW)) {
 		*link = d;
 		return 1;
 	}
@@ -359,7 +359,7 @@ static int create_finish(struct walk *w, struct open_req *r, struct file **out)
 	/* Left over from O_CREAT|O_EXCL on "." and the like: something that exists. */
 	if (r->flags & O_EXCL)
 		return -EEXIST;
-	if (S_ISDIR(w->inode->mode))
+	if (inode_is_dir(w->inode))
 		return -EISDIR;
 	return open_existing(&w->path, r, out);
 }

@@ -107,11 +107,11 @@ int may_delete(struct inode *dir, const struct dentry *victim, bool is_dir)
 	if (sticky_forbids(dir, i) || (READ_ONCE(i->flags) & (INODE_APPEND | INODE_IMMUTABLE)))
 		return -EPERM;
 	if (is_dir) {
-		if (!S_ISDIR(i->mode))
+		if (!inode_is_dir(i))
 			return -ENOTDIR;
 		if (dentry_is_root(victim))
 			return -EBUSY;
-	} else if (S_ISDIR(i->mode)) {
+	} else if (inode_is_dir(i)) {
 		return -EISDIR;
 	}
 	return READ_ONCE(dir->flags) & INODE_DEAD ? -ENOENT : 0;

@@ -15,7 +15,7 @@ static int clear_way(struct name_op *op, u32 mode)
 {
 	const struct inode_ops *ops = op->dir->ops;
 	struct inode *i = op->d->inode;
-	bool is_dir = S_ISDIR(i->mode);
+	bool is_dir = inode_is_dir(i);
 	int err;
 
 	if ((i->mode & S_IFMT) == (mode & S_IFMT) && (S_ISDIR(mode) || S_ISREG(mode)))
@@ -63,7 +63,7 @@ static void set_owner(struct inode *i, const struct place *p)
 {
 	WRITE_ONCE(i->uid, p->uid);
 	WRITE_ONCE(i->gid, p->gid);
-	if (!S_ISLNK(i->mode))
+	if (!inode_is_lnk(i))
 		WRITE_ONCE(i->mode, (i->mode & S_IFMT) | (p->mode & S_IALLUGO));
 }
 

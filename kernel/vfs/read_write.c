@@ -22,7 +22,7 @@ static __always_inline ssize_t check_access(const struct file *f, enum rw rw)
 	if (unlikely(!(f->mode & wanted)))
 		return -EBADF;
 	if (unlikely(!(rw == READ ? f->ops->read : f->ops->write)))
-		return S_ISDIR(f->inode->mode) && rw == READ ? -EISDIR : -EINVAL;
+		return inode_is_dir(f->inode) && rw == READ ? -EISDIR : -EINVAL;
 	return 0;
 }
 

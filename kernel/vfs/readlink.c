@@ -34,7 +34,7 @@ static long readlink_path(const struct path *p, bool empty, struct user_bytes bu
 	size_t len;
 	int err;
 
-	if (!S_ISLNK(i->mode) || !i->ops)
+	if (!inode_is_lnk(i) || !i->ops)
 		return empty ? -ENOENT : -EINVAL;
 	path_accessed(p);
 	if (i->ops->readlink)

@@ -36,7 +36,7 @@ static int unlink_slash_error(const struct inode *i)
 {
 	if (!i)
 		return -ENOENT;
-	return S_ISDIR(i->mode) ? -EISDIR : -ENOTDIR;
+	return inode_is_dir(i) ? -EISDIR : -ENOTDIR;
 }
 
 static int unlink_in(const struct path *parent, const struct last_component *last)

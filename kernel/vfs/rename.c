@@ -84,9 +84,9 @@ static int check_names(const struct rename_op *op)
 		return -EEXIST;
 	if (exchange && !new)
 		return -ENOENT;
-	if (exchange && !S_ISDIR(new->mode) && op->new_last.trailing_slash)
+	if (exchange && !inode_is_dir(new) && op->new_last.trailing_slash)
 		return -ENOTDIR;
-	if (!S_ISDIR(old->mode) &&
+	if (!inode_is_dir(old) &&
 	    (op->old_last.trailing_slash || (!exchange && op->new_last.trailing_slash)))
 		return -ENOTDIR;
 	if (op->old == op->trap)
@@ -99,7 +99,7 @@ static int check_names(const struct rename_op *op)
 static int check_permissions(const struct rename_op *op)
 {
 	struct inode *old = op->old->inode, *new = op->new->inode;
-	bool exchange = op->flags & RENAME_EXCHANGE, is_dir = S_ISDIR(old->mode);
+	bool exchange = op->flags & RENAME_EXCHANGE, is_dir = inode_is_dir(old);
 	int err = may_delete(op->old_dir, op->old, is_dir);
 
 	if (err)
@@ -107,7 +107,7 @@ static int check_permissions(const struct rename_op *op)
 	if (!new)
 		err = may_create(op->new_dir, op->new);
 	else
-		err = may_delete(op->new_dir, op->new, exchange ? S_ISDIR(new->mode) : is_dir);
+		err = may_delete(op->new_dir, op->new, exchange ? inode_is_dir(new) : is_dir);
 	if (err)
 		return err;
 	if (!op->old_dir->ops->rename)
@@ -115,7 +115,7 @@ static int check_permissions(const struct rename_op *op)
 	/* A directory that gets another parent changes its "..". */
 	if (op->old_dir != op->new_dir && is_dir)
 		err = inode_permission(old, MAY_WRITE);
-	if (!err && op->old_dir != op->new_dir && exchange && S_ISDIR(new->mode))
+	if (!err && op->old_dir != op->new_dir && exchange && inode_is_dir(new))
 		err = inode_permission(new, MAY_WRITE);
 	return err;
 }
@@ -137,7 +137,7 @@ static int rename_target_locked(struct rename_op *op, struct inode *target)
 		dentry_move_abort(&move);
 		return err;
 	}
-	if (target && !exchange && S_ISDIR(target->mode)) {
+	if (target && !exchange && inode_is_dir(target)) {
 		WRITE_ONCE(target->flags, target->flags | INODE_DEAD);
 		dentry_prune_children(op->new);
 	}

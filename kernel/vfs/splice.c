@@ -199,7 +199,7 @@ static ssize_t file_to_pipe(struct file *in, loff_t *pos, struct pipe *p, u64 le
 		}
 		push_buf(p, &b);
 		total += n;
-		if (!S_ISREG(in->inode->mode)) /* another read might sleep */
+		if (!inode_is_reg(in->inode)) /* another read might sleep */
 			break;
 	}
 	return total ? total : n;
@@ -285,7 +285,7 @@ static ssize_t do_splice(struct file *in, struct user_loff in_off, struct file *
 		return err;
 	/* Of the files that can be waited for, sockets take the flag for themselves. */
 	return pos_put(&sp, file_to_pipe(in, sp.pos, out_pipe, len, wait_out,
-					 flags & SPLICE_F_NONBLOCK && S_ISSOCK(in->inode->mode)));
+					 flags & SPLICE_F_NONBLOCK && inode_is_sock(in->inode)));
 }
 
 long sys_splice(int in_fd, struct user_loff in_off, int out_fd, struct user_loff out_off, u64 len,

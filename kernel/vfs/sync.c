@@ -173,11 +173,11 @@ static long do_fallocate(struct file *f, u32 mode, loff_t offset, loff_t len)
 		return -EPERM;
 	if (inode->flags & INODE_IMMUTABLE)
 		return -EPERM;
-	if (S_ISFIFO(inode->mode))
+	if (inode_is_fifo(inode))
 		return -ESPIPE;
-	if (S_ISDIR(inode->mode))
+	if (inode_is_dir(inode))
 		return -EISDIR;
-	if (!S_ISREG(inode->mode) && !S_ISBLK(inode->mode))
+	if (!inode_is_reg(inode) && !inode_is_blk(inode))
 		return -ENODEV;
 	if (offset > (loff_t)inode->sb->max_bytes - len)
 		return -EFBIG;
@@ -228,7 +228,7 @@ static void will_need(struct inode *i, u64 start, u64 len)
 /* Advice changes no result, and memory-backed files have nothing to read ahead. */
 static long take_advice(struct file *f, u64 start, u64 len, u32 advice)
 {
-	if (S_ISFIFO(f->inode->mode))
+	if (inode_is_fifo(f->inode))
 		return -ESPIPE;
 	if ((s64)len < 0)
 		return -EINVAL;
@@ -260,7 +260,7 @@ long sys_readahead(int fd, loff_t offset, u64 count)
 		return -EBADF;
 	if (!(f.file->mode & FMODE_READ))
 		ret = -EBADF;
-	else if (S_ISREG(f.file->inode->mode))
+	else if (inode_is_reg(f.file->inode))
 		ret = take_advice(f.file, (u64)offset, count, POSIX_FADV_WILLNEED);
 	fd_put(f);
 	return ret;

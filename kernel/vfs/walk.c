@@ -87,7 +87,7 @@ static int walk_start_fd(struct walk *w, int dirfd, const char *name)
 
 	if (!fd.file)
 		return -EBADF;
-	if (*name && !S_ISDIR(fd.file->inode->mode))
+	if (*name && !inode_is_dir(fd.file->inode))
 		err = -ENOTDIR;
 	else
 		walk_set(w, &fd.file->path);
@@ -208,7 +208,7 @@ static struct dentry *cached_child(struct dentry *parent, const struct qstr *nam
 
 	if (!d || dentry_still_valid(d))
 		return d;
-	if (!d->mounted)
+	if (!READ_ONCE(d->mounted))
 		dentry_invalidate(d);
 	dentry_put(d);
 	return NULL;
@@ -462,7 +462,7 @@ static inline int walk_may_search(const struct walk *w)
 
 	if (unlikely(!i))
 		return w->rcu ? -ECHILD : -ENOENT;
-	if (unlikely(!S_ISDIR(READ_ONCE(i->mode))))
+	if (unlikely(!inode_is_dir(READ_ONCE(i))))
 		return -ENOTDIR;
 	/* Everybody may search: nearly every directory. */
 	if (likely((READ_ONCE(i->mode) & 0111) == 0111) && !i->ops->permission &&
@@ -511,7 +511,7 @@ static int walk_name(struct walk *w, const struct last_component *lc, const char
 		child_put(w, &c);
 		return err;
 	}
-	if (S_ISLNK(c.inode->mode) && (!final || (w->flags & LOOKUP_FOLLOW) || w->need_dir)) {
+	if (inode_is_lnk(c.inode) && (!final || (w->flags & LOOKUP_FOLLOW) || w->need_dir)) {
 		err = walk_push(w, &c, rest, final, text);
 		return err ? err : 1;
 	}
@@ -591,7 +591,7 @@ static int walk_text(struct walk *w, const char *s)
 static int walk_check_end(struct walk *w)
 {
 	if (!(w->flags & LOOKUP_PARENT) && ((w->flags & LOOKUP_DIRECTORY) || w->need_dir) &&
-	    !S_ISDIR(w->inode->mode))
+	    !inode_is_dir(w->inode))
 		return -ENOTDIR;
 	if ((w->flags & SCOPED) && !path_is_under(&w->path, &w->root))
 		return -EXDEV;

@@ -52,9 +52,9 @@ static int xattr_permission(struct inode *i, const char *name, u32 mask)
 		return mask & MAY_WRITE ? -EPERM : -ENODATA;
 	}
 	if (has_prefix(name, XATTR_USER_PREFIX)) {
-		if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
+		if (!inode_is_reg(i) && !inode_is_dir(i))
 			return mask & MAY_WRITE ? -EPERM : -ENODATA;
-		if (S_ISDIR(i->mode) && (i->mode & S_ISVTX) && (mask & MAY_WRITE) &&
+		if (inode_is_dir(i) && (i->mode & S_ISVTX) && (mask & MAY_WRITE) &&
 		    !inode_owner_or_capable(i))
 			return -EPERM;
 	}

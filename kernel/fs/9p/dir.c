@@ -337,7 +337,7 @@ static int move(struct dentry *old, struct dentry *new)
 static int rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		  struct dentry *new, u32 flags)
 {
-	bool is_dir = S_ISDIR(old->inode->mode);
+	bool is_dir = inode_is_dir(old->inode);
 	int err = flags & ~(u32)RENAME_NOREPLACE ? -EINVAL : move(old, new);
 
 	if (err)

@@ -229,7 +229,7 @@ static void refresh_locked(struct inode *i, const struct p9_attr *a)
 	WRITE_ONCE(i->nlink, (u32)a->nlink);
 	if (mapping_unclean(&i->mapping) || READ_ONCE(i->mapping.nr_dirty))
 		return; /* what is here is newer */
-	if (S_ISREG(i->mode) && ((pi->version_known && pi->version != a->qid.version) ||
+	if (inode_is_reg(i) && ((pi->version_known && pi->version != a->qid.version) ||
 				 i->size != a->size))
 		(void)!page_cache_invalidate(&i->mapping, 0, U64_MAX);
 	pi->version = a->qid.version;

@@ -67,7 +67,7 @@ static int make_locked(struct inode *dir, struct dentry *d, u32 mode, u64 rdev)
 	int err;
 
 	if (d->inode)
-		return S_ISDIR(mode) && S_ISDIR(d->inode->mode) ? 0 : -EEXIST;
+		return S_ISDIR(mode) && inode_is_dir(d->inode) ? 0 : -EEXIST;
 	err = S_ISDIR(mode) ? dir->ops->mkdir(dir, d, mode) : dir->ops->mknod(dir, d, mode, rdev);
 	if (!err) {
 		/* Whoever's action made the device appear does not own it. */
@@ -122,7 +122,7 @@ static int parent_of(const char **name, bool make, struct dentry **out)
 		dentry_put(dir);
 		if (err)
 			return err;
-		if (!next || !next->inode || !S_ISDIR(next->inode->mode)) {
+		if (!next || !next->inode || !inode_is_dir(next->inode)) {
 			dentry_put(next);
 			return -ENOENT;
 		}
@@ -163,7 +163,7 @@ void devtmpfs_remove(const char *name)
 	q = qstr_make(name, (u32)strlen(name));
 	rwsem_write_lock(&dir->inode->lock);
 	d = dentry_lookup(dir, &q);
-	if (d && d->inode && !S_ISDIR(d->inode->mode) && !d->mounted) {
+	if (d && d->inode && !inode_is_dir(d->inode) && !d->mounted) {
 		i = d->inode;
 		inode_get(i);
 		rwsem_write_lock(&i->lock);

@@ -96,13 +96,13 @@ int ext4_acl_load(struct inode *i)
 
 	if (ext4_xattr_get(i, XATTR_INDEX_SECURITY, "capability", NULL, 0) > 0)
 		inode_note_caps(i, i);
-	if (S_ISLNK(i->mode) || !ext4_fs(i->sb)->o.acl)
+	if (inode_is_lnk(i) || !ext4_fs(i->sb)->o.acl)
 		return 0;
 	space = kmalloc(3 * ACL_MAX, GFP_KERNEL);
 	if (!space)
 		return -ENOMEM;
 	err = load_one(i, XATTR_INDEX_ACL_ACCESS, space);
-	if (!err && S_ISDIR(i->mode))
+	if (!err && inode_is_dir(i))
 		err = load_one(i, XATTR_INDEX_ACL_DEFAULT, space);
 	kfree(space);
 	return err;
@@ -129,13 +129,13 @@ int ext4_acl_store(struct ext4_handle *h, struct inode *i)
 	u8 *space;
 	int err;
 
-	if (S_ISLNK(i->mode) || !any)
+	if (inode_is_lnk(i) || !any)
 		return 0;
 	space = kmalloc(4 * ACL_MAX, GFP_KERNEL);
 	if (!space)
 		return -ENOMEM;
 	err = store_one(h, i, XATTR_INDEX_ACL_ACCESS, space);
-	if (!err && S_ISDIR(i->mode))
+	if (!err && inode_is_dir(i))
 		err = store_one(h, i, XATTR_INDEX_ACL_DEFAULT, space);
 	kfree(space);
 	return err;

@@ -499,7 +499,7 @@ static int cut(struct ext4_handle *h, struct path_to *p, u32 first, u32 last)
 	u32 after = whole.block + len - 1 - last;
 	u64 start = ext4_extent_start(&whole);
 	bool unwritten = ext4_extent_unwritten(&whole);
-	int err = ext4_blocks_free(h, start + before, last - first + 1, !S_ISREG(p->i->mode));
+	int err = ext4_blocks_free(h, start + before, last - first + 1, !inode_is_reg(p->i));
 
 	if (err)
 		return err;

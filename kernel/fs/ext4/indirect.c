@@ -231,7 +231,7 @@ static int free_data(struct removal *r, u32 *slots, u32 from, u32 to)
 			n--;
 			nr++;
 		}
-		err = ext4_blocks_free(r->h, slots[n], nr, !S_ISREG(r->i->mode));
+		err = ext4_blocks_free(r->h, slots[n], nr, !inode_is_reg(r->i));
 		if (err)
 			break;
 		memset(&slots[n], 0, nr * sizeof(*slots));

@@ -201,11 +201,11 @@ static const char *check_kind(const struct inode *i)
 {
 	const struct ext4_fs *fs = ext4_fs(i->sb);
 	const struct ext4_ino *ei = ext4_i(i);
-	bool mapped = S_ISREG(i->mode) || S_ISDIR(i->mode) || (S_ISLNK(i->mode) && !is_fast_link(i));
+	bool mapped = inode_is_reg(i) || inode_is_dir(i) || (inode_is_lnk(i) && !is_fast_link(i));
 
-	if (S_ISDIR(i->mode) && (i->size & (fs->g.block_size - 1)))
+	if (inode_is_dir(i) && (i->size & (fs->g.block_size - 1)))
 		return "bad size of a directory";
-	if (S_ISLNK(i->mode) && (!i->size || i->size > fs->g.block_size - 1))
+	if (inode_is_lnk(i) && (!i->size || i->size > fs->g.block_size - 1))
 		return "bad size of a symbolic link";
 	if (ei->acl_block && !ext4_blocks_valid(&fs->g, ei->acl_block, 1))
 		return "attribute block outside of the file system";
@@ -315,7 +315,7 @@ static const char *load(struct inode *i, const struct ext4_inode *raw)
 	why = set_kind(i, load_rdev(raw));
 	if (!why)
 		why = check_kind(i);
-	return why || !S_ISLNK(i->mode) ? why : load_link(i);
+	return why || !inode_is_lnk(i) ? why : load_link(i);
 }
 
 static int read_inode(struct super_block *sb, u32 ino, bool orphan, struct inode **out)
@@ -471,7 +471,7 @@ static void store_space(struct inode *i, struct ext4_inode *raw)
 {
 	const struct ext4_fs *fs = ext4_fs(i->sb);
 	struct ext4_ino *ei = ext4_i(i);
-	u64 size = S_ISREG(i->mode) ? ei->disk_size : i->size, blocks = ei->disk_blocks;
+	u64 size = inode_is_reg(i) ? ei->disk_size : i->size, blocks = ei->disk_blocks;
 
 	raw->size_lo = (u32)size;
 	raw->size_high = (u32)(size >> 32);
@@ -565,7 +565,7 @@ int ext4_getattr(const struct path *p, struct kstat *st)
 	st->blksize = ext4_fs(i->sb)->g.block_size;
 	st->has_btime = i->btime.tv_sec;
 	/* Blocks that are promised count, as on Linux. */
-	if (S_ISREG(i->mode)) {
+	if (inode_is_reg(i)) {
 		st->dio_mem_align = SECTOR_SIZE;
 		st->dio_offset_align = block_device_block_size(ext4_fs(i->sb)->bdev);
 		st->blocks += READ_ONCE(ext4_i(i)->nr_delayed)
@@ -604,7 +604,7 @@ int ext4_setattr(struct dentry *d, struct iattr *attr)
 
 	if (attr->valid & ATTR_SIZE && !attr->size)
 		ext4_i(i)->replaced = true;
-	if (resize && S_ISREG(i->mode)) {
+	if (resize && inode_is_reg(i)) {
 		attr->valid |= ATTR_MTIME | ATTR_CTIME;
 		err = ext4_set_size(i, attr->size);
 	}

@@ -75,7 +75,7 @@ int ext4_journal_load(struct ext4_fs *fs, u32 ino, struct ext4_journal **out)
 		return -ENOMEM;
 	j->has_log = true;
 	err = ext4_iget(fs->sb, ino, &j->inode);
-	if (!err && (!S_ISREG(j->inode->mode) || !j->inode->nlink))
+	if (!err && (!inode_is_reg(j->inode) || !j->inode->nlink))
 		err = ext4_corrupt(fs, ino, "the journal is no file");
 	nr = err ? 0 : j->inode->size >> fs->g.block_bits;
 	if (!err && (nr < 256 || nr > MAX_JOURNAL_BLOCKS))

@@ -52,7 +52,7 @@ static int claim_place(struct inode *dir, const struct dentry *d, struct inode *
 {
 	u64 none = 0, place = place_of(dir, d);
 
-	if (!S_ISDIR(i->mode))
+	if (!inode_is_dir(i))
 		return 0;
 	if (i->ino != EXT4_ROOT_INO &&
 	    (__atomic_compare_exchange_n(&ext4_i(i)->known_as, &none, place, false,
@@ -143,7 +143,7 @@ static int fill(struct maker *m)
 
 	if (!err && m->link)
 		err = link_text(m);
-	if (!err && S_ISDIR(i->mode))
+	if (!err && inode_is_dir(i))
 		err = ext4_dir_init(&m->h, i, (u32)m->dir->ino);
 	if (!err)
 		err = ext4_inode_store(&m->h, i);
@@ -180,12 +180,12 @@ static int enter(struct maker *m)
 		return err ? err : ext4_inode_store(&m->h, m->i);
 	}
 	name = name_of(m->d);
-	if (S_ISDIR(m->i->mode)) {
+	if (inode_is_dir(m->i)) {
 		dir_link_add(m->dir);
 		move_place(m->dir, m->d, m->i);
 	}
 	err = ext4_dir_add(&m->h, m->dir, &name, (u32)m->i->ino, m->i->mode);
-	if (err && S_ISDIR(m->i->mode))
+	if (err && inode_is_dir(m->i))
 		dir_link_drop(m->dir);
 	return err;
 }
@@ -325,7 +325,7 @@ static int lost_name(struct ext4_handle *h, struct inode *i)
 {
 	int err = 0;
 
-	if (S_ISDIR(i->mode)) {
+	if (inode_is_dir(i)) {
 		WRITE_ONCE(i->nlink, 0);
 		inode_touch(i, ATTR_CTIME);
 	} else if (i->nlink) {
@@ -347,7 +347,7 @@ static int remove(struct inode *dir, struct dentry *d)
 		return err;
 	err = entry_of(dir, d, i, &at);
 	if (!err) {
-		if (S_ISDIR(i->mode))
+		if (inode_is_dir(i))
 			dir_link_drop(dir);
 		err = ext4_dir_remove(&h, dir, &at);
 		ext4_buf_put(at.buf);
@@ -398,7 +398,7 @@ static int moved(struct ext4_handle *h, struct inode *i, struct inode *from, str
 	int err = 0;
 
 	inode_touch(i, ATTR_CTIME);
-	if (S_ISDIR(i->mode)) {
+	if (inode_is_dir(i)) {
 		if (from != to)
 			err = set_parent(h, i, to);
 		move_place(to, d, i);
@@ -431,7 +431,7 @@ static int move(struct ext4_handle *h, struct inode *old_dir, struct dentry *old
 		struct dentry *new, const struct inode *whiteout)
 {
 	struct inode *i = old->inode;
-	bool is_dir = S_ISDIR(i->mode), had_victim = new->inode;
+	bool is_dir = inode_is_dir(i), had_victim = new->inode;
 	struct ext4_place at;
 	int err;
 
@@ -476,7 +476,7 @@ static int exchange_entries(struct ext4_handle *h, struct inode *a_dir, struct d
 static int exchange(struct ext4_handle *h, struct inode *a_dir, struct dentry *a, struct inode *b_dir,
 		    struct dentry *b)
 {
-	bool a_is_dir = S_ISDIR(a->inode->mode), b_is_dir = S_ISDIR(b->inode->mode);
+	bool a_is_dir = inode_is_dir(a->inode), b_is_dir = inode_is_dir(b->inode);
 	int err;
 
 	if (a_dir != b_dir && a_is_dir != b_is_dir) {
@@ -509,7 +509,7 @@ static int rename(struct inode *old_dir, struct dentry *old, struct inode *new_d
 	if (flags & RENAME_WHITEOUT)
 		credits += CREDITS_MAKE;
 	if (!(flags & RENAME_EXCHANGE)) {
-		if (new->inode && S_ISDIR(new->inode->mode))
+		if (new->inode && inode_is_dir(new->inode))
 			err = empty_check(new->inode);
 		else if (!new->inode && old_dir != new_dir)
 			err = dir_has_room(new_dir, old->inode->mode);

@@ -325,7 +325,7 @@ static int root_inode(struct ext4_fs *fs)
 
 	if (err)
 		return err;
-	if (!S_ISDIR(i->mode) || !i->size) {
+	if (!inode_is_dir(i) || !i->size) {
 		inode_put(i);
 		return ext4_corrupt(fs, EXT4_ROOT_INO, "the root is no directory");
 	}

@@ -269,15 +269,15 @@ static int delete_inode(struct inode *i)
 		err = set_dtime(&h, i, MAX((u32)clock_inode_time().tv_sec, 1u));
 	ext4_inode_leave(i); /* the number may be in use again at once */
 	if (!err)
-		err = ext4_inode_free(&h, (u32)i->ino, S_ISDIR(i->mode));
+		err = ext4_inode_free(&h, (u32)i->ino, inode_is_dir(i));
 	ext4_stop(&h);
 	return err;
 }
 
 static bool has_blocks(const struct inode *i)
 {
-	return S_ISREG(i->mode) || S_ISDIR(i->mode) ||
-	       (S_ISLNK(i->mode) && ext4_i(i)->link != (char *)ext4_i(i)->root);
+	return inode_is_reg(i) || inode_is_dir(i) ||
+	       (inode_is_lnk(i) && ext4_i(i)->link != (char *)ext4_i(i)->root);
 }
 
 void ext4_delete(struct inode *i)
@@ -334,7 +334,7 @@ void ext4_orphans_recover(struct ext4_fs *fs)
 		struct ext4_ino *ei = list_first(&fs->orphans, struct ext4_ino, orphan_node);
 		struct inode *i = ei->inode;
 
-		if (i->nlink && S_ISREG(i->mode) && !ext4_truncate(i)) {
+		if (i->nlink && inode_is_reg(i) && !ext4_truncate(i)) {
 			truncated++;
 		} else if (i->nlink) {
 			mutex_lock(&fs->orphan_lock);

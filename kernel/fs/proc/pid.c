@@ -89,7 +89,10 @@ static int show_auxv(struct text *t, const struct proc_target *target)
 
 static int show_comm(struct text *t, const struct proc_target *target)
 {
-	text_printf(t, "%.15s\n", target->task->comm);
+	char comm[TASK_COMM_LEN];
+
+	task_comm_get(target->task, comm);
+	text_printf(t, "%s\n", comm);
 	return 0;
 }
 
@@ -101,7 +104,7 @@ static int store_comm(char *data, const struct proc_target *target)
 		return -EINVAL;
 	if (end)
 		*end = '\0';
-	(void)str_copy(target->task->comm, data, sizeof(target->task->comm));
+	task_comm_set(target->task, data);
 	return 0;
 }
 

@@ -174,13 +174,15 @@ int proc_show_stat(struct text *t, const struct proc_target *target)
 	struct sched_params sp, in_force = task->sched;
 	struct snapshot s;
 	u64 tty;
+	char comm[TASK_COMM_LEN];
 	s32 tpgid;
 
 	snapshot_take(target, &s);
 	sched_get_params(task, &sp);
 	tty_describe(p, &tty, &tpgid);
-	text_printf(t, "%d (%.15s) %c %d %d %d %llu %d %u ", target->group ? p->pid : task->tid,
-		    task->comm, state_letter(task), s.ppid, s.pgrp, s.session, encode_dev(tty), tpgid, process_flags(task));
+	task_comm_get(task, comm);
+	text_printf(t, "%d (%s) %c %d %d %d %llu %d %u ", target->group ? p->pid : task->tid,
+		    comm, state_letter(task), s.ppid, s.pgrp, s.session, encode_dev(tty), tpgid, process_flags(task));
 	text_printf(t, "%llu %llu %llu %llu ", s.minflt, s.cminflt, s.majflt, s.cmajflt);
 	text_printf(t, "%llu %llu %llu %llu ", s.utime / TICK_NS, s.stime / TICK_NS,
 		    s.cutime / TICK_NS, s.cstime / TICK_NS);
@@ -355,11 +357,13 @@ int proc_show_status(struct text *t, const struct proc_target *target)
 	struct fs_context *fs = task_get_fs(task);
 	struct fd_table *files = task_get_files(task);
 	struct mm *mm = task_get_mm(task);
+	char comm[TASK_COMM_LEN];
 	struct snapshot s;
 
 	snapshot_take(target, &s);
 	text_printf(t, "Name:\t");
-	text_escaped(t, task->comm, "\n\\");
+	task_comm_get(task, comm);
+	text_escaped(t, comm, "\n\\");
 	text_append(t, "\n", 1);
 	if (fs)
 		text_printf(t, "Umask:\t%04o\n", fs->umask);

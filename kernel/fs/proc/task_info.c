@@ -101,12 +101,14 @@ static int show_sched(struct text *t, const struct proc_target *target)
 {
 	struct task *task = target->task;
 	const struct sched_entity *se = &task->se;
+	char comm[TASK_COMM_LEN];
 	struct sched_params p;
 	u32 prio;
 
 	sched_get_params(task, &p);
 	prio = p.rt_priority ? 99u - p.rt_priority : (u32)(120 + p.nice);
-	text_printf(t, "%.15s (%d, #threads: %u)\n", task->comm, task->tid, task->process->nr_threads);
+	task_comm_get(task, comm);
+	text_printf(t, "%s (%d, #threads: %u)\n", comm, task->tid, task->process->nr_threads);
 	text_printf(t, "-------------------------------------------------------------------\n");
 	sched_time(t, "se.exec_start", READ_ONCE(se->exec_start_ns));
 	sched_time(t, "se.vruntime", READ_ONCE(se->vruntime));

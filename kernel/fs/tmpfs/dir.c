@@ -161,7 +161,7 @@ static int rmdir(struct inode *dir, struct dentry *d)
 static void exchange_links(struct inode *a_dir, const struct inode *a, struct inode *b_dir,
 			   const struct inode *b)
 {
-	if (a_dir == b_dir || S_ISDIR(a->mode) == S_ISDIR(b->mode))
+	if (a_dir == b_dir || S_ISDIR(a->mode) == inode_is_dir(b))
 		return;
 	if (S_ISDIR(a->mode)) {
 		inode_drop_link(a_dir);
@@ -210,7 +210,7 @@ static void whiteout_enter(struct inode *dir, struct dentry *d, struct inode *i)
 static int rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		  struct dentry *new, u32 flags)
 {
-	bool is_dir = S_ISDIR(old->inode->mode);
+	bool is_dir = inode_is_dir(old->inode);
 	struct dentry *whiteout = NULL;
 	struct inode *white = NULL; /* in no name yet */
 	int err = 0;

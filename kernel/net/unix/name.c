@@ -161,7 +161,7 @@ static int find_at(const struct path *path, u16 type, struct unix_sock **out)
 
 	if (err)
 		return err;
-	if (!S_ISSOCK(inode->mode))
+	if (!inode_is_sock(inode))
 		return -ECONNREFUSED;
 	*out = find_bound(inode);
 	if (!*out)

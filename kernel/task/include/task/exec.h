@@ -8,5 +8,3 @@
 int exec_kernel(const char *path, const char *const argv[], const char *const envp[]) __must_check;
 /* kernel.randomize_va_space: 0: nothing, 1: all but the heap, else all. Torn-free. */
 extern u32 randomize_va_space;
-/* Names the current task (cut to 15 characters). */
-void task_set_comm(const char *name);

@@ -51,6 +51,8 @@ struct trace_call;
 
 struct pid_entry;
 
+#define TASK_COMM_LEN 16 /* with the NUL */
+
 struct task {
 	/* Read on every crossing; offsets used by assembly, asserted in arch. */
 	u32 work;                        /* atomic WORK_* */
@@ -79,7 +81,7 @@ struct task {
 	struct list_head thread_node;    /* process->threads; tasklist, RCU */
 	struct task *next_dead;          /* exit: chain of those that are to be released */
 	u32 flags;                       /* own: TASK_F_* */
-	char comm[16];                   /* own writes; readers may see a mix, always terminated */
+	char comm[TASK_COMM_LEN] __aligned(8); /* by task_comm_set, task_comm_get; always terminated */
 
 	struct mm *mm;                   /* own; NULL: kernel thread. Others: task_get_mm() */
 	struct mm *active_mm;            /* sched: address space that is loaded */
@@ -240,6 +242,9 @@ struct process *process_find_get(s32 pid);
 /* Next process in pid order at or after *pid (moved to it), with a reference: for /proc. */
 struct process *process_next_get(s32 *pid);
 
+/* The name of a task: set cut to its size, got as a copy, which may be a mix of two names. Any context. */
+void task_comm_set(struct task *t, const char *name);
+void task_comm_get(const struct task *t, char out[TASK_COMM_LEN]);
 /* The task's address space with a user reference (mm_put), or NULL. */
 struct mm *task_get_mm(struct task *t);
 struct fd_table *task_get_files(struct task *t); /* fd_table_put */

@@ -126,6 +126,20 @@ struct inode {
 #define INODE_FILE_CAPS BIT(5) /* has security.capability: a change of data or owner drops it */
 #define INODE_LINKABLE  BIT(4) /* O_TMPFILE: may get a name although nlink is 0 */
 
+/* What an object is never changes; the bits beside that do, by chmod, whenever they like. */
+#define DEFINE_INODE_IS(name, test)                                                                \
+	static inline bool name(const struct inode *i)                                             \
+	{                                                                                          \
+		return test(READ_ONCE(i->mode));                                                   \
+	}
+DEFINE_INODE_IS(inode_is_dir, S_ISDIR)
+DEFINE_INODE_IS(inode_is_reg, S_ISREG)
+DEFINE_INODE_IS(inode_is_lnk, S_ISLNK)
+DEFINE_INODE_IS(inode_is_blk, S_ISBLK)
+DEFINE_INODE_IS(inode_is_fifo, S_ISFIFO)
+DEFINE_INODE_IS(inode_is_sock, S_ISSOCK)
+#undef DEFINE_INODE_IS
+
 #define MAY_EXEC  1
 #define MAY_WRITE 2
 #define MAY_READ  4
