@@ -354,7 +354,7 @@ int fault_page(struct mm *mm, struct vma *v, u64 addr, unsigned int access)
 	int err;
 
 	addr &= PAGE_MASK;
-	if (unlikely(mm->reaped) && !(v->flags & VMA_SHARED))
+	if (unlikely(READ_ONCE(mm->reaped)) && !(v->flags & VMA_SHARED))
 		return -EFAULT; /* what was here is gone, and is not to be taken for zeroes */
 	if (huge_wanted(v, addr) && huge_fault(mm, v, addr, write))
 		return 0;

@@ -73,7 +73,7 @@ void page_lru_remove(struct page *p);
 /* The pages of a folio become single ones. pages_lock held. */
 void folio_split(struct mapping *m, struct page *head);
 /* readahead.c: reads the missing page at index, and others with it. 0, -EEXIST, or -errno. */
-extern bool folios_on; /* reading ahead makes folios: folios=on at boot */
+extern bool folios_on; /* reading ahead makes folios: not with folios=off at boot */
 int page_cache_read_ahead(struct mapping *m, u64 index) __must_check;
 /* writeback.c: a dirty page is dirty no more. pages_lock held. */
 void page_count_clean(struct mapping *m, struct page *p);
@@ -91,10 +91,11 @@ u64 mm_reclaim(u64 nr_pages);
 /* ---- oom.c ---- */
 
 /*
- * Out of memory in a sleeping allocation: picks a victim or waits for one to go. True: try again;
- * false: give up with NULL.
+ * Out of memory in a sleeping allocation: picks a victim or waits for one to go. gone: what
+ * oom_victims_gone said before the allocation failed. True: try again; false: give up with NULL.
  */
-bool oom_wait(unsigned int *tries);
+bool oom_wait(unsigned int *tries, u32 gone);
+u32 oom_victims_gone(void);
 
 /* ---- stats.c: per-CPU counters of pages ---- */
 

@@ -117,6 +117,7 @@ static void mm_empty(struct mm *mm)
 	if (mm->exe_file)
 		file_put_exec(mm->exe_file);
 	mm->exe_file = NULL;
+	WRITE_ONCE(mm->gone, true);
 }
 
 void mm_put(struct mm *mm)

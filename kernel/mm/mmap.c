@@ -56,7 +56,7 @@ static bool offset_possible(const struct request *r)
 {
 	u64 max = S64_MAX;
 
-	if (!S_ISREG(r->file->inode->mode))
+	if (!inode_is_reg(r->file->inode))
 		return true;
 	if (r->file->inode->sb && r->file->inode->sb->max_bytes)
 		max = r->file->inode->sb->max_bytes;

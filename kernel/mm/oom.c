@@ -7,7 +7,8 @@
  * thread that is still in a system call shall not find zeroes where its data was, and write them to a file. It
  * gets an error, and whoever holds the lock for long is tried again.
  *
- * The reaper has one place for a victim: a second one is not chosen while the first has its time.
+ * One victim at a time: a second one is not chosen before the memory of the first is there, however it
+ * came, or its time is up; nor by somebody whose allocation failed before that.
  */
 #include <boot/init.h>
 #include <lib/errno.h>
@@ -34,7 +35,7 @@ static u64 last_kill_ns; /* tasklist_lock */
 static void reap_private_pages(struct mm *mm)
 {
 	ASSERT_HELD(&mm->mmap_lock);
-	mm->reaped = true;
+	WRITE_ONCE(mm->reaped, true);
 	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
 		struct zap z;
 
@@ -44,6 +45,7 @@ static void reap_private_pages(struct mm *mm)
 		zap_range(&z, v, v->start, v->end, true);
 		zap_end(&z);
 	}
+	WRITE_ONCE(mm->gone, true);
 }
 
 /* Nobody will run in the address space again: its whole process is dying, and nobody shares it. The caller's
@@ -82,62 +84,100 @@ long sys_process_mrelease(int pidfd, u32 flags)
 	return err;
 }
 
-static struct process *to_reap; /* a reference, passed by exchange */
+/*
+ * The victim whose memory is awaited: until it is there, nobody else is chosen, but after OOM_VICTIM_TIME.
+ * tasklist_lock; references to the process and to the structure of its address space.
+ */
+static struct process *victim;
+static struct mm *victim_mm;
+static u32 victims_gone; /* tasklist_lock to change, torn-free: who failed before the last one went tries again */
 static DEFINE_WAIT_QUEUE(reap_wait);
 
-/* The address space of p with a reference, or NULL. */
-static struct mm *process_mm(struct process *p)
+u32 oom_victims_gone(void)
 {
-	struct mm *mm = NULL;
-	struct task *t;
-
-	spin_lock(&tasklist_lock);
-	list_for_each(t, &p->threads, thread_node)
-		if ((mm = task_get_mm(t)))
-			break;
-	spin_unlock(&tasklist_lock);
-	return mm;
+	return READ_ONCE(victims_gone);
 }
 
-/* False: not now. */
-static bool try_to_reap(struct process *p)
+/* Nobody is awaited any more; *p and *mm: references for the caller to drop. tasklist_lock held. */
+static void forget_victim_locked(struct process **p, struct mm **mm)
 {
-	struct mm *mm = process_mm(p);
-	bool done = !mm;
+	*p = victim;
+	*mm = victim_mm;
+	victim = NULL;
+	WRITE_ONCE(victim_mm, NULL);
+	WRITE_ONCE(victims_gone, victims_gone + 1);
+}
 
-	if (mm && is_dying(p, mm) && rwsem_write_trylock(&mm->mmap_lock)) {
+static void drop_victim(struct process *p, struct mm *mm)
+{
+	if (p)
+		process_put(p);
+	if (mm)
+		mm_unref(mm);
+}
+
+static void try_to_reap(const struct process *p, struct mm *mm)
+{
+	if (!mm_get_unless_dead(mm))
+		return; /* it is being emptied */
+	if (is_dying(p, mm) && rwsem_write_trylock(&mm->mmap_lock)) {
 		reap_private_pages(mm);
 		rwsem_write_unlock(&mm->mmap_lock);
-		done = true;
 	}
-	if (mm)
-		mm_put(mm);
-	return done;
+	mm_put(mm);
+}
+
+static void nap(void)
+{
+	sched_set_state(TASK_UNINTERRUPTIBLE);
+	schedule_until(clock_monotonic() + OOM_NAP_NS);
+}
+
+/* The victim with references of our own, or NULL. */
+static struct process *victim_get(struct mm **mm)
+{
+	struct process *p;
+
+	spin_lock(&tasklist_lock);
+	p = victim;
+	*mm = victim_mm;
+	if (p) {
+		process_get(p);
+		mm_ref(*mm);
+	}
+	spin_unlock(&tasklist_lock);
+	return p;
+}
+
+static void await_memory_of(const struct process *p, struct mm *mm)
+{
+	struct process *old_p = NULL;
+	struct mm *old_mm = NULL;
+
+	while (!READ_ONCE(mm->gone) && READ_ONCE(victim_mm) == mm) {
+		try_to_reap(p, mm);
+		if (!READ_ONCE(mm->gone))
+			nap();
+	}
+	spin_lock(&tasklist_lock);
+	if (victim_mm == mm)
+		forget_victim_locked(&old_p, &old_mm);
+	spin_unlock(&tasklist_lock);
+	drop_victim(old_p, old_mm);
 }
 
 static __noreturn void reaper(void *unused)
 {
 	struct process *p;
+	struct mm *mm;
 
 	for (;;) {
-		wait_event(&reap_wait, READ_ONCE(to_reap));
-		p = __atomic_exchange_n(&to_reap, NULL, __ATOMIC_ACQ_REL);
-		while (!try_to_reap(p) && !READ_ONCE(to_reap)) {
-			sched_set_state(TASK_UNINTERRUPTIBLE);
-			schedule_until(clock_monotonic() + OOM_NAP_NS);
-		}
-		process_put(p);
+		wait_event(&reap_wait, READ_ONCE(victim_mm));
+		p = victim_get(&mm);
+		if (p)
+			await_memory_of(p, mm);
+		drop_victim(p, p ? mm : NULL);
 	}
-}
-
-/* Passes a reference. */
-static void reap(struct process *p)
-{
-	struct process *older = __atomic_exchange_n(&to_reap, p, __ATOMIC_ACQ_REL);
-
-	if (older)
-		process_put(older);
-	wake_up_all(&reap_wait);
 }
 
 static int oom_init(void)
@@ -148,21 +188,25 @@ INIT_CALL(INIT_CORE, oom_init);
 
 /* ---- Choosing a victim ---- */
 
-/* Pages that killing p would free, or 0 if it has no address space (any more) or its memory has been taken. */
-static u64 process_pages(struct process *p, bool *victim)
+/* Pages that killing p would free; 0: no address space (any more), or it was killed for them already. tasklist_lock
+ * held. *mm: with a reference to the structure. */
+static u64 process_pages(struct process *p, struct mm **mm)
 {
 	struct task *t;
 	u64 pages = 0;
 
 	list_for_each(t, &p->threads, thread_node) {
+		if (READ_ONCE(t->flags) & TASK_F_OOM_VICTIM)
+			return 0;
 		spin_lock(&t->alloc_lock);
-		if (t->mm && !(t->flags & TASK_F_KTHREAD) && !READ_ONCE(t->mm->reaped))
+		if (t->mm && !(t->flags & TASK_F_KTHREAD) && !READ_ONCE(t->mm->reaped)) {
 			pages = mm_rss_pages(t->mm) + (u64)atomic64_read(&t->mm->pt_pages) + 1;
-		spin_unlock(&t->alloc_lock);
-		if (pages) {
-			*victim |= READ_ONCE(t->flags) & TASK_F_OOM_VICTIM;
-			break;
+			*mm = t->mm;
+			mm_ref(*mm);
 		}
+		spin_unlock(&t->alloc_lock);
+		if (pages)
+			break;
 	}
 	return pages;
 }
@@ -175,79 +219,90 @@ static s64 badness(const struct process *p, u64 pages)
 
 enum oom_choice { OOM_NOBODY, OOM_WAIT, OOM_KILL };
 
-/* tasklist_lock held. *out: a reference. */
-static enum oom_choice choose(struct process **out)
+/* The worst process and its address space become the victim. False: there is none. tasklist_lock held. */
+static bool choose_locked(void)
 {
-	bool old_victims_time_is_up = clock_monotonic() - last_kill_ns > OOM_VICTIM_TIME;
-	struct process *p, *worst = NULL;
+	struct process *p;
 	s64 worst_points = 0;
 
 	list_for_each(p, &all_processes, all_node) {
-		bool victim = false;
+		struct mm *mm;
 		u64 pages;
 		s64 points;
 
 		if (p->pid == 1 || p->oom_score_adj == -1000)
 			continue;
-		pages = process_pages(p, &victim);
+		pages = process_pages(p, &mm);
 		if (!pages)
 			continue;
-		if (victim && !old_victims_time_is_up)
-			return OOM_WAIT;
 		points = badness(p, pages);
-		if (!victim && (!worst || points > worst_points)) {
-			worst = p;
+		if (!victim || points > worst_points) {
+			if (victim_mm)
+				mm_unref(victim_mm);
+			victim = p;
+			WRITE_ONCE(victim_mm, mm);
 			worst_points = points;
+		} else {
+			mm_unref(mm);
 		}
 	}
-	if (!worst)
-		return OOM_NOBODY;
-	process_get(worst);
-	*out = worst;
-	return OOM_KILL;
+	if (victim)
+		process_get(victim);
+	return victim;
 }
 
-static void mark_victim(struct process *p)
+static void mark_victim_locked(void)
 {
 	struct task *t;
 
-	list_for_each(t, &p->threads, thread_node)
+	list_for_each(t, &victim->threads, thread_node)
 		__atomic_fetch_or(&t->flags, TASK_F_OOM_VICTIM, __ATOMIC_RELAXED);
+	last_kill_ns = clock_monotonic();
 }
 
-static enum oom_choice choose_and_mark(struct process **victim)
+/* gone: what oom_victims_gone said before the allocation failed. *p: the new victim with a reference. */
+static enum oom_choice choose(u32 gone, struct process **p)
 {
-	enum oom_choice what;
+	struct process *old_p = NULL;
+	struct mm *old_mm = NULL;
+	enum oom_choice what = OOM_WAIT;
 
 	spin_lock(&tasklist_lock);
-	what = choose(victim);
-	if (what == OOM_KILL) {
-		mark_victim(*victim);
-		last_kill_ns = clock_monotonic();
+	if (victim && clock_monotonic() - last_kill_ns > OOM_VICTIM_TIME)
+		forget_victim_locked(&old_p, &old_mm);
+	if (!victim && (old_p || gone == victims_gone)) {
+		what = choose_locked() ? OOM_KILL : OOM_NOBODY;
+		*p = victim;
+		if (victim) {
+			mark_victim_locked();
+			process_get(victim);
+		}
 	}
 	spin_unlock(&tasklist_lock);
+	drop_victim(old_p, old_mm);
 	return what;
 }
 
-bool oom_wait(unsigned int *tries)
+bool oom_wait(unsigned int *tries, u32 gone)
 {
-	struct process *victim;
+	char comm[TASK_COMM_LEN];
+	struct process *p;
 	enum oom_choice what;
 
 	if (++*tries > OOM_MAX_TRIES || fatal_signal_pending(current))
 		return false;
-	what = choose_and_mark(&victim);
+	what = choose(gone, &p);
 	if (what == OOM_NOBODY)
 		return false;
 	if (what == OOM_KILL) {
-		pr_err("out of memory: killing process %d (%s)\n", victim->pid,
-		       victim->leader->comm);
-		process_kill(victim);
-		reap(victim);
+		task_comm_get(p->leader, comm);
+		pr_err("out of memory: killing process %d (%s)\n", p->pid, comm);
+		process_kill(p);
+		process_put(p);
+		wake_up_all(&reap_wait);
 		if (fatal_signal_pending(current))
 			return true; /* it is us: the reserve is open now */
 	}
-	sched_set_state(TASK_UNINTERRUPTIBLE);
-	schedule_until(clock_monotonic() + OOM_NAP_NS);
+	nap();
 	return true;
 }

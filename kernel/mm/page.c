@@ -115,6 +115,8 @@ static __noinline struct page *alloc_slow(unsigned int order, unsigned int gfp)
 	if (!(gfp & GFP_ATOMIC) && current)
 		might_sleep();
 	for (;;) {
+		u32 gone = oom_victims_gone();
+
 		p = take(order, may_use_reserve(gfp));
 		if (p || (gfp & (GFP_ATOMIC | GFP_TRY)) || !current || in_atomic() || arch_irqs_disabled())
 			return p;
@@ -123,7 +125,7 @@ static __noinline struct page *alloc_slow(unsigned int order, unsigned int gfp)
 		/* Others may have been faster, or pages may become clean soon. */
 		if (order <= COSTLY_ORDER && rounds++ < MAX_ROUNDS && writeback_wait())
 			continue;
-		if (order > COSTLY_ORDER || !oom_wait(&tries))
+		if (order > COSTLY_ORDER || !oom_wait(&tries, gone))
 			return take(order, may_use_reserve(gfp));
 	}
 }

@@ -91,7 +91,8 @@ struct mm {
 	struct spinlock page_table_lock; /* LOCK_RANK_PAGE_TABLE */
 	struct rb_root vmas;             /* mmap_lock */
 	u32 nr_vmas;
-	bool reaped;                     /* mmap_lock: its private memory was taken, it is dying (oom.c) */
+	bool reaped;                     /* mmap_lock to set: its private memory is taken, it is dying (oom.c) */
+	bool gone;                       /* torn-free: … was taken, or all of it is empty */
 	struct ref users;                /* tasks; the last one empties the address space */
 	struct ref refs;                 /* users count as one; the last one frees the structure */
 	struct cpumask cpus;             /* CPUs whose TLB may hold entries; atomic */
