@@ -27,7 +27,7 @@
 #define WHOLE_PAGES  64u /* files up to this are read at once */
 #define AROUND_PAGES 16u
 
-bool folios_on;
+bool folios_on = true;
 
 struct window {
 	u64 first, last;
