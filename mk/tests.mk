@@ -168,8 +168,8 @@ $(BENCH_OUT)/pvh_entry: bench/pvh_entry.S
 	@mkdir -p $(@D)
 	gcc -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000,--build-id=none -s -o $@ $<
 
-.PHONY: bench bench-latency bench-programs bench-scale bench-share bench-disk bench-mitigations
-bench bench-latency bench-programs bench-scale bench-share bench-disk bench-mitigations: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
+.PHONY: bench bench-latency bench-programs bench-scale bench-share bench-disk bench-disk-programs bench-mitigations
+bench bench-latency bench-programs bench-scale bench-share bench-disk bench-disk-programs bench-mitigations: $(BENCH_PROGRAMS) $(B)/gatehouse $(B)/init $(B)/root.cpio $(KERNEL)
 bench:
 	bench/run
 bench-latency:
@@ -180,6 +180,8 @@ bench-scale:
 	bench/scale-run
 bench-share:
 	bench/run-share
+bench-disk-programs:
+	bench/run-disk-programs
 bench-disk:
 	bench/run-disk
 	bench/run-disk -f

@@ -14,10 +14,10 @@
 #include <lib/errno.h>
 #include <lib/log.h>
 #include <mm/mm.h>
-#include <syscall/table.h>
 #include <sched/sched.h>
 #include <signal/signal.h>
 #include <sync/spinlock.h>
+#include <syscall/table.h>
 #include <task/pidfd.h>
 #include <task/task.h>
 #include <time/clock.h>
@@ -149,12 +149,14 @@ static struct process *victim_get(struct mm **mm)
 	return p;
 }
 
+/* Or for the end of its time: somebody else may share the address space, and live. */
 static void await_memory_of(const struct process *p, struct mm *mm)
 {
+	u64 end = clock_monotonic() + OOM_VICTIM_TIME;
 	struct process *old_p = NULL;
 	struct mm *old_mm = NULL;
 
-	while (!READ_ONCE(mm->gone) && READ_ONCE(victim_mm) == mm) {
+	while (!READ_ONCE(mm->gone) && READ_ONCE(victim_mm) == mm && clock_monotonic() < end) {
 		try_to_reap(p, mm);
 		if (!READ_ONCE(mm->gone))
 			nap();
