@@ -24,12 +24,15 @@ u32 ext4_log_need(const struct ext4_journal *j, u32 nr, u32 revokes)
 
 enum verdict { START_OK, START_ALLOC, START_WAIT, START_COMMIT, START_CHECKPOINT, START_FAIL };
 
-/* Does the transaction fit with `credits` more? Journal lock. */
+/* What the transaction needs of the log with `credits` more. Journal lock. */
+static u32 room_needed(const struct ext4_journal *j, const struct ext4_tx *tx, u32 credits)
+{
+	return ext4_log_need(j, tx->nr + tx->promised + credits, tx->nr_revokes + credits) + LOG_SLACK;
+}
+
 static bool log_has_room(const struct ext4_journal *j, const struct ext4_tx *tx, u32 credits)
 {
-	return !j->has_log ||
-	       ext4_log_need(j, tx->nr + tx->promised + credits, tx->nr_revokes + credits) +
-			       LOG_SLACK <= j->free;
+	return !j->has_log || room_needed(j, tx, credits) <= j->free;
 }
 
 static enum verdict try_start(struct ext4_journal *j, struct ext4_handle *h, u32 credits,
@@ -111,6 +114,18 @@ static bool may_go_on(struct ext4_journal *j)
 	return yes;
 }
 
+/* Makes room for what did not fit and, so that the next ones do, for half of a transaction. */
+static int make_room(struct ext4_journal *j, u32 credits)
+{
+	u32 want = ext4_log_need(j, j->max_tx / 2, 0) + credits;
+
+	spin_lock(&j->lock);
+	if (j->running)
+		want = MAX(want, room_needed(j, j->running, credits));
+	spin_unlock(&j->lock);
+	return ext4_checkpoint(j, want);
+}
+
 static int wait_for_start(struct ext4_journal *j, enum verdict v, u32 credits, struct ext4_tx **spare)
 {
 	switch (v) {
@@ -124,7 +139,7 @@ static int wait_for_start(struct ext4_journal *j, enum verdict v, u32 credits, s
 		push_running(j);
 		return 0;
 	case START_CHECKPOINT:
-		return ext4_checkpoint(j, ext4_log_need(j, j->max_tx / 2, 0) + credits);
+		return make_room(j, credits);
 	default:
 		return -EROFS;
 	}
