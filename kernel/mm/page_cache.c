@@ -442,12 +442,13 @@ static bool page_remove(struct mapping *m, struct page *p, bool clean_only)
 	m->nr_pages--;
 	if (page_test(p, PG_DIRTY) && !page_test(p, PG_SHMEM))
 		page_count_clean(m, p);
+	/* Before the lock is released: page_mark_dirty must not take it for a page of the file. */
+	__atomic_store_n(&p->mapping, NULL, __ATOMIC_SEQ_CST);
 	spin_unlock(&m->pages_lock);
 	mapping_uncharge(m, 1);
 	page_cache_count(p, -1);
 	if (!page_test(p, PG_SHMEM))
 		page_lru_remove(p);
-	__atomic_store_n(&p->mapping, NULL, __ATOMIC_SEQ_CST);
 	smp_mb();
 	page_unlock(p);
 	if (atomic_read(&p->mapcount) > 0)
