@@ -101,6 +101,7 @@ u32 oom_victims_gone(void);
 
 enum mem_stat {
 	STAT_SLAB,
+	STAT_SLAB_RECLAIMABLE, /* of those: in caches that a shrinker empties */
 	STAT_STACK,
 	STAT_PAGE_TABLE,
 	STAT_VMALLOC,

@@ -45,6 +45,13 @@ static struct page *slab_of(const void *obj)
 	return p - p->index;
 }
 
+static void account(const struct kmem_cache *c, s64 pages)
+{
+	mem_stat_add(STAT_SLAB, pages);
+	if (c->reclaimable)
+		mem_stat_add(STAT_SLAB_RECLAIMABLE, pages);
+}
+
 static struct page *slab_create(struct kmem_cache *c, unsigned int gfp)
 {
 	struct page *s = page_alloc(c->order, gfp & GFP_ATOMIC);
@@ -68,7 +75,7 @@ static struct page *slab_create(struct kmem_cache *c, unsigned int gfp)
 		s->slab_free = obj;
 	}
 	kasan_poison(va, PAGE_SIZE << c->order, KASAN_FREE_SLAB);
-	mem_stat_add(STAT_SLAB, 1LL << c->order);
+	account(c, 1LL << c->order);
 	return s;
 }
 
@@ -80,7 +87,7 @@ static void slab_destroy(struct kmem_cache *c, struct page *s)
 		s[i].index = 0;
 		s[i].flags &= ~BIT(PG_SLAB);
 	}
-	mem_stat_add(STAT_SLAB, -(1LL << c->order));
+	account(c, -(1LL << c->order));
 	page_put(s);
 }
 
@@ -320,6 +327,11 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	smp_store_release(&nr_caches, nr_caches + 1);
 	spin_unlock_irqrestore(&caches_lock, flags);
 	return c;
+}
+
+void kmem_cache_set_reclaimable(struct kmem_cache *c)
+{
+	c->reclaimable = true;
 }
 
 static u64 reclaim_cache(struct kmem_cache *c)

@@ -16,6 +16,7 @@ struct kmem_cache {
 	u32 order;          /* pages per slab: 2^order */
 	u32 per_slab;       /* objects per slab */
 	u32 cpu_limit;      /* objects a CPU may hoard */
+	bool reclaimable;   /* what a shrinker can free; for the statistics */
 	u64 secret;         /* for free-list pointers */
 	struct spinlock lock;     /* LOCK_RANK_SLAB; interrupts disabled */
 	struct list_head partial; /* lock: slabs with free objects and some in use */

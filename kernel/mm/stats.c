@@ -27,6 +27,7 @@ void mem_stats(struct mem_stats *st)
 	st->anon_pages = mem_stat_read(STAT_ANON);
 	st->anon_huge_pages = mem_stat_read(STAT_ANON_HUGE);
 	st->slab_pages = mem_stat_read(STAT_SLAB);
+	st->slab_reclaimable_pages = mem_stat_read(STAT_SLAB_RECLAIMABLE);
 	st->kernel_stack_pages = mem_stat_read(STAT_STACK);
 	st->page_table_pages = mem_stat_read(STAT_PAGE_TABLE);
 	st->shmem_pages = mem_stat_read(STAT_SHMEM);

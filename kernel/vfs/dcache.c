@@ -411,6 +411,7 @@ void dcache_init(void)
 	order = bucket_bits + 3 > 12 ? bucket_bits + 3 - 12 : 0;
 	buckets = pages_alloc_virt(order, GFP_KERNEL | GFP_ZERO);
 	dentry_cache = kmem_cache_create("dentry", sizeof(struct dentry), 8);
+	kmem_cache_set_reclaimable(dentry_cache);
 	if (!buckets)
 		panic("no memory for the path cache");
 	for (u32 i = 0; i < BUCKET_LOCKS; i++)

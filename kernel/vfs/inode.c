@@ -225,4 +225,5 @@ int inode_strip_privileges(struct dentry *d)
 void inode_init(void)
 {
 	inode_cache = kmem_cache_create("inode", sizeof(struct inode), 8);
+	kmem_cache_set_reclaimable(inode_cache);
 }

@@ -265,6 +265,30 @@ TEST(meminfo_uptime_loadavg)
 	CHECK(running >= 1 && total >= running);
 }
 
+TEST(meminfo_counts_names_as_reclaimable)
+{
+	enum { FILES = 3000 };
+	char path[64];
+	double before;
+
+	CHECK_OK(mkdir("/tmp/names", 0700));
+	read_file("/proc/meminfo", buf, sizeof(buf));
+	CHECK(field(buf, "\nSReclaimable:") > 0);
+	CHECK_EQ(field(buf, "\nSReclaimable:") + field(buf, "\nSUnreclaim:"), field(buf, "\nSlab:"));
+	before = field(buf, "\nSReclaimable:");
+	for (int i = 0; i < FILES; i++) {
+		snprintf(path, sizeof(path), "/tmp/names/%d", i);
+		CHECK_OK(mknod(path, S_IFREG | 0600, 0));
+	}
+	read_file("/proc/meminfo", buf, sizeof(buf));
+	CHECK(field(buf, "\nSReclaimable:") - before > FILES * 128 / 1024);
+	for (int i = 0; i < FILES; i++) {
+		snprintf(path, sizeof(path), "/tmp/names/%d", i);
+		CHECK_OK(unlink(path));
+	}
+	CHECK_OK(rmdir("/tmp/names"));
+}
+
 TEST(stat_and_cpuinfo_list_cpus)
 {
 	long cpus = 0, v[7];

@@ -29,7 +29,8 @@ static int show_meminfo(struct text *t, const struct proc_target *target)
 	(void)target;
 	mem_stats(&m);
 	limit = commit_limit();
-	available = m.free_pages + m.cached_pages - m.shmem_pages + m.slab_reclaimable_pages;
+	available = m.free_pages + m.cached_pages - m.shmem_pages +
+		    m.slab_reclaimable_pages / 2; /* names and inodes in use stay */
 	const struct {
 		const char *name;
 		u64 pages;

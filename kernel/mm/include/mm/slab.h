@@ -23,6 +23,8 @@ size_t ksize(const void *p);
 
 /* name is for /proc/slabinfo and must stay. Boot or process context; panics only during boot. */
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align);
+/* A shrinker frees this cache's objects under pressure: they count as SReclaimable. Before the first object. */
+void kmem_cache_set_reclaimable(struct kmem_cache *c);
 void *kmem_cache_alloc(struct kmem_cache *c, unsigned int gfp);
 void kmem_cache_free(struct kmem_cache *c, void *p);
 
