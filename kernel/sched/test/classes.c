@@ -47,19 +47,24 @@ static u64 distance(u64 a, u64 b)
 	return a > b ? a - b : b - a;
 }
 
+static void runtimes(struct ktest_thread *t, u64 *ran)
+{
+	for (u32 i = 0; i < SHARERS; i++)
+		ran[i] = sched_task_runtime(t[i].task);
+}
+
 /*
  * 1024 : 1024 : 335. The scheduler promises a difference of a slice or so at any time, and time
  * that the host takes away counts for whom it hit: so the tolerance is the longest turn that was
- * seen, and the test goes on until the shares are large beside it.
+ * seen, and the test goes on until the shares are large beside it, anew if the host took too much.
  */
 KTEST(fair_threads_share_a_cpu_by_weight)
 {
 	static const s8 nice[SHARERS] = {0, 0, 5};
-	u64 end = clock_monotonic() + PATIENCE_NS, wait, ran[SHARERS], before[SHARERS] = {0};
+	u64 end = clock_monotonic() + PATIENCE_NS, anew, wait, ran[SHARERS], before[SHARERS];
 	struct ktest_thread t[SHARERS];
 
 	stop = false;
-	longest_wait_ns = 0;
 	for (u32 i = 0; i < SHARERS; i++) {
 		struct sched_params p = {.policy = SCHED_NORMAL, .nice = nice[i]};
 
@@ -67,13 +72,17 @@ KTEST(fair_threads_share_a_cpu_by_weight)
 			return;
 	}
 	sleep_for(50 * NSEC_PER_MSEC);
-	for (u32 i = 0; i < SHARERS; i++)
-		before[i] = sched_task_runtime(t[i].task);
 	do {
-		sleep_for(100 * NSEC_PER_MSEC);
-		for (u32 i = 0; i < SHARERS; i++)
-			ran[i] = sched_task_runtime(t[i].task) - before[i];
-		wait = READ_ONCE(longest_wait_ns);
+		WRITE_ONCE(longest_wait_ns, 0);
+		runtimes(t, before);
+		anew = clock_monotonic() + PATIENCE_NS / 10;
+		do {
+			sleep_for(100 * NSEC_PER_MSEC);
+			runtimes(t, ran);
+			for (u32 i = 0; i < SHARERS; i++)
+				ran[i] -= before[i];
+			wait = READ_ONCE(longest_wait_ns);
+		} while (ran[0] < 16 * wait && clock_monotonic() < anew);
 	} while (ran[0] < 16 * wait && clock_monotonic() < end);
 	WRITE_ONCE(stop, true);
 	for (u32 i = 0; i < SHARERS; i++)
@@ -84,23 +93,25 @@ KTEST(fair_threads_share_a_cpu_by_weight)
 	EXPECT(distance(ran[2] * 1024 / 335, ran[0]) <= 8 * wait);
 }
 
-static u64 worst_ns;
+#define WAKE_UPS 20
+
+static u32 punctual;
 
 static void wake_often(void *unused)
 {
-	for (u32 i = 0; i < 20; i++) {
+	for (u32 i = 0; i < WAKE_UPS; i++) {
 		u64 due = clock_monotonic() + NSEC_PER_MSEC;
 
 		sched_set_state(TASK_UNINTERRUPTIBLE);
 		(void)schedule_until(due);
-		worst_ns = MAX(worst_ns, clock_monotonic() - due);
+		punctual += clock_monotonic() - due < NSEC_PER_MSEC;
 	}
 }
 
 /*
  * The spinner never leaves kernel code, so without preemption the other would never run again. That
- * it does not wait for the end of a slice either shows in a row of quick wake-ups; a busy host may
- * spoil some rows.
+ * it does not wait for the end of a slice, which is three of these wake-ups long, either shows in a
+ * row most of which are punctual; a busy host may spoil the others, and some rows.
  */
 KTEST(real_time_preempts_fair_in_kernel_mode)
 {
@@ -111,13 +122,13 @@ KTEST(real_time_preempts_fair_in_kernel_mode)
 	stop = false;
 	ktest_thread_start(&spinner, spin, NULL, NULL, BIT(0));
 	do {
-		worst_ns = 0;
+		punctual = 0;
 		ktest_thread_start(&rt, wake_often, NULL, &fifo, BIT(0));
 		ktest_thread_join(&rt);
-	} while (worst_ns >= NSEC_PER_MSEC && clock_monotonic() < end);
+	} while (punctual <= WAKE_UPS * 3 / 4 && clock_monotonic() < end);
 	WRITE_ONCE(stop, true);
 	ktest_thread_join(&spinner);
-	EXPECT(worst_ns < NSEC_PER_MSEC);
+	EXPECT(punctual > WAKE_UPS * 3 / 4);
 }
 
 static u32 where;
