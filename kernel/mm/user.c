@@ -116,13 +116,13 @@ int user_zero_bytes(struct user_bytes dst, size_t n)
 	return arch_clear_user(dst.uaddr, n) ? -EFAULT : 0;
 }
 
-/* What lies beyond the structure this kernel knows must be zero. */
+/* What lies beyond the structure this kernel knows must be zero. A set byte is found before a page that is missing. */
 static int check_zeroed(u64 uaddr, size_t n)
 {
 	u8 chunk[64];
 
 	while (n) {
-		size_t part = MIN(n, sizeof(chunk));
+		size_t part = MIN(MIN(n, sizeof(chunk)), PAGE_SIZE - (uaddr & (PAGE_SIZE - 1)));
 
 		if (user_copy_in(chunk, uaddr, part))
 			return -EFAULT;

@@ -305,6 +305,20 @@ TEST(clone3_refuses_bad_arguments)
 	CHECK_ERR(clone3(NULL, sizeof(args)), EFAULT);
 }
 
+/* Bytes that this kernel does not know are read in order: a set one counts before a page that is missing. */
+TEST(clone3_unknown_bytes_before_missing_page)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct clone_args *args = (void *)(pages + 4096 - 8 - sizeof(*args));
+
+	CHECK(pages != MAP_FAILED);
+	CHECK_OK(munmap(pages + 4096, 4096));
+	args->exit_signal = SIGCHLD;
+	CHECK_ERR(clone3(args, sizeof(*args) + 16), EFAULT);
+	pages[4095] = 1;
+	CHECK_ERR(clone3(args, sizeof(*args) + 16), E2BIG);
+}
+
 TEST(clone3_clear_sighand)
 {
 	struct clone_args args = { .flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD };
