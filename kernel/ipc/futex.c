@@ -8,6 +8,7 @@
  * dropped, the page is brought in, and all starts over. Waiters of a real-time priority come before
  * the others. What inherits priority is in futex_pi.c and futex_requeue_pi.c.
  */
+#include <arch/speculation.h>
 #include <arch/usercopy.h>
 #include <ipc/futex.h>
 #include <lib/bits.h>

@@ -8,6 +8,7 @@
  * complex list, for as long as there are changes. A list is looked through again only after a
  * value went up or became 0: nothing that waited before can go on because a value went down.
  */
+#include <arch/speculation.h>
 #include <lib/bits.h>
 #include <lib/string.h>
 #include <mm/slab.h>

@@ -1,4 +1,5 @@
 /* semctl, and the table of sets in /proc/sysvipc/sem. */
+#include <arch/speculation.h>
 #include <lib/bits.h>
 #include <lib/format.h>
 #include <lib/string.h>

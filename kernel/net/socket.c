@@ -3,6 +3,7 @@
  * open socket. A socket without a file (a connection that nobody has accepted yet) belongs to its
  * family; from socket_open on, the file does, and its release operation gives it back.
  */
+#include <arch/speculation.h>
 #include <boot/init.h>
 #include <lib/bits.h>
 #include <lib/errno.h>

@@ -8,6 +8,7 @@
  * instruction that looks at something else. So a long chain of comparisons costs nothing when a
  * call is made, and one that all filters allow costs one bit test.
  */
+#include <arch/speculation.h>
 #include <arch/syscall_abi.h>
 #include <lib/string.h>
 #include <linux/eventpoll.h>
@@ -143,28 +144,28 @@ void filter_attach(struct seccomp_filter *f, struct seccomp_filter *prev)
 	f->prev = prev;
 }
 
-static u32 run_one(const struct seccomp_filter *f, const struct seccomp_data *sd)
+/* nr: the call's number, no index yet, as a mispredicted branch may come with any. */
+static u32 run_one(const struct seccomp_filter *f, const struct seccomp_data *sd, u32 nr)
 {
-	u32 nr = (u32)sd->nr, start = 0;
-
-	if (likely(nr < NR_SYSCALLS)) {
-		nr = (u32)index_clamp(nr, NR_SYSCALLS);
-		if (bitmap_test(f->constant, nr))
-			return f->known[nr];
-		start = f->known[nr];
-	}
-	return cbpf_run(f->op, start, (const u32 *)sd);
+	if (unlikely(nr >= NR_SYSCALLS))
+		return cbpf_run(f->op, 0, (const u32 *)sd);
+	nr = (u32)index_clamp(nr, NR_SYSCALLS);
+	if (bitmap_test(f->constant, nr))
+		return f->known[nr];
+	return cbpf_run(f->op, f->known[nr], (const u32 *)sd);
 }
 
 u32 filter_run(struct seccomp_filter *f, const struct seccomp_data *sd,
 	       struct seccomp_filter **match)
 {
-	u32 verdict = SECCOMP_RET_ALLOW;
+	u32 verdict = SECCOMP_RET_ALLOW, nr = (u32)sd->nr;
 
 	*match = NULL;
 	for (; f; f = f->prev) {
-		u32 v = run_one(f, sd);
+		u32 v = run_one(f, sd, nr);
 
+		if (likely(v == SECCOMP_RET_ALLOW)) /* the mildest there is */
+			continue;
 		if ((s32)(v & SECCOMP_RET_ACTION_FULL) < (s32)(verdict & SECCOMP_RET_ACTION_FULL)) {
 			verdict = v;
 			*match = f;

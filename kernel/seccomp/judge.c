@@ -3,6 +3,7 @@
  * entry of the call, process context, no locks.
  */
 #include <arch/entry.h>
+#include <arch/speculation.h>
 #include <arch/syscall_abi.h>
 #include <lib/string.h>
 #include <ptrace/ptrace.h>
@@ -119,7 +120,7 @@ static bool worth_logging(u32 action, bool made, const struct seccomp_filter *ma
 static bool judge_filters(struct regs *regs, int nr, bool again)
 {
 	struct seccomp_filter *f = smp_load_acquire(&current->seccomp_filter), *match;
-	struct seccomp_data sd;
+	struct seccomp_data sd __uninit;
 	u32 verdict;
 	bool made;
 

@@ -2,6 +2,7 @@
 #include <arch/entry.h>
 #include <arch/signal_frame.h>
 #include "internal.h"
+#include <arch/speculation.h>
 #include <lib/bits.h>
 #include <syscall/table.h>
 

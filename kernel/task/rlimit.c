@@ -1,4 +1,5 @@
 /* Resource limits: reading and changing them. Who consumes a resource enforces its limit. */
+#include <arch/speculation.h>
 #include <lib/bits.h>
 #include <mm/page.h>
 #include <syscall/table.h>

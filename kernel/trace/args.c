@@ -1,4 +1,5 @@
 /* Which memory belongs to which argument: made from syscalls.def, like the dispatch table. */
+#include <arch/speculation.h>
 #include <lib/bits.h>
 #include <syscall/kinds.h>
 #include <syscall/nr.h>

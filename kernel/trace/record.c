@@ -5,6 +5,7 @@
  * the trace looked; the call itself looks again.
  */
 #include <arch/entry.h>
+#include <arch/speculation.h>
 #include <lib/bits.h>
 #include <lib/string.h>
 #include <mm/slab.h>

@@ -10,6 +10,7 @@
  * next_free is a lower bound. A descriptor whose bit is set while its slot is NULL is reserved: its
  * open is still under way.
  */
+#include <arch/speculation.h>
 #include <lib/errno.h>
 #include <lib/log.h>
 #include <lib/string.h>

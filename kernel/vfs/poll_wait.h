@@ -1,6 +1,7 @@
 /* Private to kernel/vfs: one sleep on many files, under poll(2) and select(2). */
 #pragma once
 
+#include <arch/speculation.h>
 #include <vfs/file.h>
 #include <vfs/poll.h>
 

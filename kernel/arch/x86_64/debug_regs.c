@@ -5,6 +5,7 @@
  * that copies to the watched user memory; trap_paranoid_kernel notes it and goes on.
  */
 #include <arch/mmu.h>
+#include <arch/speculation.h>
 #include <lib/bits.h>
 #include <lib/errno.h>
 #include <mm/slab.h>

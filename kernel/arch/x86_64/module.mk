@@ -7,7 +7,7 @@ machine_srcs := pvh.S pvh_info.c early.c alternatives.c bugs.c mitigations.c spe
 	smp.c string.S trampoline.S clocks.c kvmclock.c timer.c rtc.c power.c backtrace.c \
 	vdso.c vdso_image.S
 srcs := $(gate_srcs) $(machine_srcs)
-ktests := test/paging.c test/pti.c test/returns.c test/smp.c
+ktests := test/paging.c test/pti.c test/returns.c test/smp.c test/speculation.c
 NOSAN_OBJS += arch/x86_64/pvh_info arch/x86_64/kaslr arch/x86_64/cpu arch/x86_64/shadow
 cold := clocks.c cpuinfo.c debug_regs.c early.c ioapic.c io_ports.c kvmclock.c power.c \
 	ptrace.c pvh_info.c rtc.c setup.c smp.c topology.c backtrace.c

@@ -12,6 +12,7 @@
 #include <arch/core_notes.h>
 #include <arch/fpu.h>
 #include <arch/ptrace.h>
+#include <arch/speculation.h>
 #include <asm/prctl.h>
 #include <asm/ptrace-abi.h>
 #include <asm/ptrace.h>

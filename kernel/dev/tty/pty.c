@@ -5,6 +5,7 @@
  *
  * pair->lock (spinlock, LOCK_RANK_TTY_SPIN) guards the ring and the flags; it is a leaf.
  */
+#include <arch/speculation.h>
 #include <asm/siginfo.h>
 #include <boot/init.h>
 #include <dev/tty.h>

@@ -34,16 +34,6 @@ static inline unsigned int log2_ceil(u64 v)
 	return v <= 1 ? 0 : bit_highest(v - 1) + 1;
 }
 
-/*
- * index when it is below size, else 0, computed without a branch: what the CPU speculates past a
- * bounds check stays in bounds, too. Both below 2^63, size not 0.
- */
-static inline u64 index_clamp(u64 index, u64 size)
-{
-	__asm__("" : "+r"(index)); /* the compiler must not reason from the check before */
-	return index & (u64)((s64)(index - size) >> 63);
-}
-
 static inline bool bitmap_test(const u64 *map, u64 n)
 {
 	return READ_ONCE(map[n / 64]) & BIT(n % 64);

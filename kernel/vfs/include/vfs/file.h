@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <arch/speculation.h>
 #include <lib/bits.h>
 #include <task/task.h>
 #include <vfs/inode.h>
