@@ -177,16 +177,25 @@ static __always_inline bool run(const struct cbpf_op *p, u32 pc, const u32 *data
 	for (;; pc++) {
 		const struct cbpf_op o = p[pc];
 
-		switch (o.op) {
-		case OP_RET_K: *result = o.k; return true;
-		case OP_RET_A: *result = m.a; return true;
-		case OP_LD_DATA:
-			if (!(known & BIT(o.k))) {
+		/* What nearly all of a filter is; the others are a tree of comparisons, without jump tables. */
+		if (likely(o.op == OP_JEQ_K)) {
+			pc += m.a == o.k ? o.jt : o.jf;
+			continue;
+		}
+		if (likely(o.op == OP_LD_DATA)) {
+			if (known != U64_MAX && !(known & BIT(o.k))) {
 				*result = pc;
 				return false;
 			}
 			m.a = data[o.k];
 			continue;
+		}
+		if (likely(o.op == OP_RET_K)) {
+			*result = o.k;
+			return true;
+		}
+		switch (o.op) {
+		case OP_RET_A: *result = m.a; return true;
 		case OP_LD_IMM: m.a = o.k; continue;
 		case OP_LD_MEM: m.a = m.slot[o.k]; continue;
 		case OP_LDX_IMM: m.x = o.k; *clean = false; continue;
@@ -221,7 +230,6 @@ static __always_inline bool run(const struct cbpf_op *p, u32 pc, const u32 *data
 		case OP_RSH_X: m.a >>= m.x & 31; continue;
 		case OP_NEG: m.a = -m.a; continue;
 		case OP_JA: pc += o.k; continue;
-		case OP_JEQ_K: taken = m.a == o.k; break;
 		case OP_JEQ_X: taken = m.a == m.x; break;
 		case OP_JGT_K: taken = m.a > o.k; break;
 		case OP_JGT_X: taken = m.a > m.x; break;
