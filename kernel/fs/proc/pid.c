@@ -212,7 +212,7 @@ static int store_fail_nth(char *data, const struct proc_target *target)
 		return -EINVAL;
 	if (target->task != current)
 		return -EPERM;
-	current->fail_nth = (u32)n;
+	WRITE_ONCE(current->fail_nth, (u32)n);
 	return 0;
 }
 #endif

@@ -9,14 +9,17 @@
 #include <task/task.h>
 
 #ifdef CONFIG_DEBUG
-/* Should this allocation or copy fail? Any context. */
+/* Should this allocation or copy fail? Any context; what an interrupt allocates in between counts
+ * instead. */
 static inline bool inject_failure(void)
 {
 	struct task *t = current;
+	u32 left = t ? READ_ONCE(t->fail_nth) : 0;
 
-	if (likely(!t || !t->fail_nth))
-		return false;
-	return --t->fail_nth == 0;
+	return unlikely(left) &&
+	       __atomic_compare_exchange_n(&t->fail_nth, &left, left - 1, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED) &&
+	       left == 1;
 }
 #else
 static inline bool inject_failure(void)
