@@ -82,17 +82,13 @@ void account_idle_end(struct run_queue *rq)
 u64 sched_task_runtime(const struct task *t)
 {
 	u64 flags = arch_irq_save(), ns;
+	/* For the caller itself, too: another CPU that wakes somebody here brings the sum up to date. */
+	struct run_queue *rq = task_rq_lock(t);
 
-	if (t == current) {
-		ns = t->se.sum_exec_ns + (clock_monotonic() - t->se.exec_start_ns);
-	} else {
-		struct run_queue *rq = task_rq_lock(t);
-
-		ns = t->se.sum_exec_ns;
-		if (rq->curr == t)
-			ns += clock_monotonic() - t->se.exec_start_ns;
-		task_rq_unlock(rq);
-	}
+	ns = t->se.sum_exec_ns;
+	if (rq->curr == t)
+		ns += clock_monotonic() - t->se.exec_start_ns;
+	task_rq_unlock(rq);
 	arch_irq_restore(flags);
 	return ns;
 }
