@@ -71,9 +71,12 @@ static u64 runtime_ns(void)
 bool rt_throttled(const struct run_queue *rq)
 {
 	const struct rt_queue *r = &rq->rt;
-	u64 allowed = runtime_ns();
+	u64 allowed;
 
-	return rq->fair.nr && allowed < RT_PERIOD_NS && r->used_ns >= allowed &&
+	if (likely(!rq->fair.nr))
+		return false;
+	allowed = runtime_ns();
+	return allowed < RT_PERIOD_NS && r->used_ns >= allowed &&
 	       rq->clock - r->period_start_ns < RT_PERIOD_NS;
 }
 
