@@ -112,6 +112,7 @@ enum mem_stat {
 	STAT_MAPPED,  /* page-cache pages with at least one mapping */
 	STAT_COMMITTED,
 	STAT_FOLIO,   /* page-cache pages that are part of a folio */
+	STAT_BUFFER_BYTES, /* mem_count_buffers */
 	NR_MEM_STATS,
 };
 

@@ -18,6 +18,11 @@ u64 mem_stat_read(enum mem_stat s)
 	return sum > 0 ? (u64)sum : 0;
 }
 
+void mem_count_buffers(s64 bytes)
+{
+	mem_stat_add(STAT_BUFFER_BYTES, bytes);
+}
+
 void mem_stats(struct mem_stats *st)
 {
 	memset(st, 0, sizeof(*st));
@@ -26,7 +31,9 @@ void mem_stats(struct mem_stats *st)
 	st->cached_pages = mem_stat_read(STAT_CACHED);
 	st->anon_pages = mem_stat_read(STAT_ANON);
 	st->anon_huge_pages = mem_stat_read(STAT_ANON_HUGE);
+	st->buffer_pages = mem_stat_read(STAT_BUFFER_BYTES) / PAGE_SIZE;
 	st->slab_pages = mem_stat_read(STAT_SLAB);
+	st->slab_pages -= MIN(st->slab_pages, st->buffer_pages);
 	st->slab_reclaimable_pages = mem_stat_read(STAT_SLAB_RECLAIMABLE);
 	st->kernel_stack_pages = mem_stat_read(STAT_STACK);
 	st->page_table_pages = mem_stat_read(STAT_PAGE_TABLE);

@@ -21,6 +21,7 @@ long sys_sysinfo(struct user_sysinfo uinfo)
 	info.totalram = st.total_pages * PAGE_SIZE;
 	info.freeram = st.free_pages * PAGE_SIZE;
 	info.sharedram = st.shmem_pages * PAGE_SIZE;
+	info.bufferram = st.buffer_pages * PAGE_SIZE;
 	info.procs = (u16)atomic_read(&nr_tasks);
 	info.mem_unit = 1;
 	return user_write(uinfo, &info);

@@ -70,6 +70,7 @@ struct ext4_buf *ext4_buf_peek(struct ext4_fs *fs, u64 block)
 
 static void buf_free(struct ext4_buf *b)
 {
+	mem_count_buffers(-(s64)b->fs->g.block_size);
 	kfree(b->data);
 	kfree(b);
 }
@@ -125,6 +126,7 @@ static struct ext4_buf *buf_make(struct ext4_fs *fs, u64 block)
 		kfree(b);
 		return NULL;
 	}
+	mem_count_buffers(fs->g.block_size);
 	b->block = block;
 	b->fs = fs;
 	atomic_set(&b->refs, 1);

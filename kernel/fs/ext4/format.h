@@ -244,6 +244,7 @@ struct ext4_xattr_entry {
 /* ---- The journal; big-endian ---- */
 
 #define JBD_MAGIC 0xc03b3998u
+#define JBD_MIN_BLOCKS 1024u /* the least that mke2fs makes */
 enum { JBD_DESCRIPTOR = 1, JBD_COMMIT = 2, JBD_SUPER_V1 = 3, JBD_SUPER_V2 = 4, JBD_REVOKE = 5 };
 struct jbd_header {
 	u32 magic, type, sequence;

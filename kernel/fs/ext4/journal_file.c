@@ -1,6 +1,6 @@
 /*
- * The journal as a file: loading its super block and where its blocks lie, writing that super block,
- * and the journal's beginning and end.
+ * The journal as a file: loading its super block and where its blocks lie, writing that super
+ * block, and the journal's beginning and end.
  */
 #include <lib/string.h>
 #include "journal.h"
@@ -151,6 +151,20 @@ static int batch_make(const struct ext4_fs *fs, void **batch)
 	return 0;
 }
 
+/*
+ * How many blocks may wait in memory until they are written home, which their buffers do. A log can
+ * be larger than memory: only so much of it is in use at a time then.
+ */
+static u32 memory_limit(const struct ext4_fs *fs)
+{
+	struct mem_stats mem;
+
+	mem_stats(&mem);
+	return (u32)MIN(
+		MAX(mem.total_pages / 8 << (PAGE_SHIFT - fs->g.block_bits), (u64)JBD_MIN_BLOCKS),
+		(u64)U32_MAX);
+}
+
 static int start_log(struct ext4_journal *j)
 {
 	bool wide = j->fs->g.has_64bit && !j->g.has_64bit;
@@ -163,13 +177,12 @@ static int start_log(struct ext4_journal *j)
 			j->g.tag_size += j->g.v3 ? 0 : 4;
 		j->g.has_64bit |= wide;
 	} else {
-		pr_err("ext4 (%s): the journal's version is too old to write\n",
-		       j->fs->bdev->name);
+		pr_err("ext4 (%s): the journal's version is too old to write\n", j->fs->bdev->name);
 		return -EROFS;
 	}
 	j->head = j->g.first;
-	j->free = j->g.len - j->g.first - 1;
-	j->max_tx = MIN((j->g.len - j->g.first) / 4, 32768u);
+	j->free = MIN(j->g.len - j->g.first - 1, memory_limit(j->fs));
+	j->max_tx = MIN(j->free / 4, 32768u);
 	return ext4_journal_write_super(j, j->head, j->g.sequence);
 }
 
@@ -189,7 +202,7 @@ int ext4_journal_start(struct ext4_fs *fs)
 		err = batch_make(fs, j->ckpt_batch);
 	if (err)
 		return err;
-	j->max_tx = 8192;
+	j->max_tx = MIN(8192u, memory_limit(fs) / 4);
 	if (j->has_log)
 		err = start_log(j);
 	if (err)

@@ -29,7 +29,7 @@ static int show_meminfo(struct text *t, const struct proc_target *target)
 	(void)target;
 	mem_stats(&m);
 	limit = commit_limit();
-	available = m.free_pages + m.cached_pages - m.shmem_pages +
+	available = m.free_pages + m.buffer_pages + m.cached_pages - m.shmem_pages +
 		    m.slab_reclaimable_pages / 2; /* names and inodes in use stay */
 	const struct {
 		const char *name;
@@ -38,7 +38,7 @@ static int show_meminfo(struct text *t, const struct proc_target *target)
 		{"MemTotal:", m.total_pages},
 		{"MemFree:", m.free_pages},
 		{"MemAvailable:", available},
-		{"Buffers:", 0},
+		{"Buffers:", m.buffer_pages},
 		{"Cached:", m.cached_pages},
 		{"SwapCached:", 0},
 		{"SwapTotal:", 0},

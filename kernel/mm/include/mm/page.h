@@ -106,9 +106,11 @@ extern struct page *zero_page;
 struct mem_stats {
 	u64 total_pages, free_pages, cached_pages, anon_pages, slab_pages, kernel_stack_pages,
 		page_table_pages, shmem_pages, slab_reclaimable_pages, mapped_pages, committed_pages,
-		dirty_pages, vmalloc_pages, anon_huge_pages;
+		dirty_pages, vmalloc_pages, anon_huge_pages, buffer_pages;
 };
 void mem_stats(struct mem_stats *st);
+/* Heap memory (of kmalloc) that caches blocks of a device, and that a shrinker gives back. Any context. */
+void mem_count_buffers(s64 bytes);
 /* Free blocks by order, and the pages that ordinary allocations leave alone. Any context. */
 void mem_free_blocks(u64 counts[MAX_ORDER + 1], u64 *reserve);
 
