@@ -176,6 +176,7 @@ bench-latency:
 	bench/latency
 bench-programs:
 	bench/run-programs
+	bench/run-programs -w 3 make-lua strace-make-lua
 bench-scale:
 	bench/scale-run
 bench-share:

@@ -16,6 +16,7 @@
  * Space in the log comes back by checkpoints: the blocks of the oldest transactions are written home
  * as last committed. One that a later transaction has changed again waits for that one's commit and
  * passes to it. Who starts a handle and finds the log too full does it; nobody needs a handle for it.
+ * Until then the blocks stay in memory, so no more of a log is used than memory has room for.
  *
  * A file system without a journal uses the same machinery: its commit writes the blocks home.
  */
