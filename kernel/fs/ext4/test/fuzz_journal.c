@@ -1,6 +1,6 @@
 /*
- * libFuzzer target: the journal's super block, descriptor blocks with their tags, and revoke
- * records. links: fs/ext4/check.c fs/ext4/check_names.c fs/ext4/csum.c fs/ext4/jformat.c
+ * libFuzzer target: the journal's super block, descriptor blocks with their tags, revoke records.
+ * links: fs/ext4/check.c fs/ext4/check_names.c fs/ext4/csum.c fs/ext4/jformat.c
  */
 #include "fuzz.h"
 #include "../jformat.h"

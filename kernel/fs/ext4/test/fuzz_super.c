@@ -1,6 +1,6 @@
 /*
- * libFuzzer target: super blocks and group descriptors, and what is computed from those that are
- * accepted. links: fs/ext4/check.c fs/ext4/check_names.c fs/ext4/csum.c
+ * libFuzzer target: super blocks and group descriptors, and what follows from accepted ones.
+ * links: fs/ext4/check.c fs/ext4/check_names.c fs/ext4/csum.c
  */
 #include "fuzz.h"
 
