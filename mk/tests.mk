@@ -93,13 +93,13 @@ test-tools: $(B)/gatehouse $(B)/init $(KERNEL)
 POWERCUT_POINTS ?= 1000
 POWERCUT_OUT := $(TEST_OUT)/powercut
 
-$(POWERCUT_OUT)/spool $(TEST_OUT)/mutated/walk $(TEST_OUT)/faults/check: $(TEST_OUT)/%: tests/%.c $(TEST_UAPI)/.ready
+$(POWERCUT_OUT)/spool $(TEST_OUT)/mutated/walk $(TEST_OUT)/mutated/alias $(TEST_OUT)/faults/check: $(TEST_OUT)/%: tests/%.c $(TEST_UAPI)/.ready
 	@mkdir -p $(@D) $(TEST_OUT)/deps
 	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -o $@ $<
 $(POWERCUT_OUT)/replay: tests/powercut/replay.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
-tests: $(POWERCUT_OUT)/spool $(POWERCUT_OUT)/replay $(TEST_OUT)/mutated/walk $(TEST_OUT)/faults/check
+tests: $(POWERCUT_OUT)/spool $(POWERCUT_OUT)/replay $(TEST_OUT)/mutated/walk $(TEST_OUT)/mutated/alias $(TEST_OUT)/faults/check
 
 .PHONY: powercut
 powercut: tests $(B)/gatehouse $(B)/init $(KERNEL)

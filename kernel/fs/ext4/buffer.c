@@ -131,6 +131,7 @@ static struct ext4_buf *buf_make(struct ext4_fs *fs, u64 block)
 	b->fs = fs;
 	atomic_set(&b->refs, 1);
 	mutex_init(&b->lock, LOCK_RANK_FS_BUFFER);
+	spin_init(&b->raw_lock, LOCK_RANK_FS_INODE);
 	list_init(&b->lru);
 	return b;
 }
@@ -172,13 +173,16 @@ void ext4_buf_put(struct ext4_buf *b)
 		__atomic_fetch_sub(&b->refs.v, 1, __ATOMIC_RELEASE);
 }
 
-void ext4_buf_invalidate(struct ext4_buf *b)
+void ext4_buf_retire(struct ext4_buf *b)
 {
-	smp_store_release(&b->checked, NULL);
-	buf_clear(b, BUF_UPTODATE);
+	spin_lock(&b->fs->cache_lock);
+	hlist_del(&b->hash_node);
+	buf_clear(b, BUF_USED);
+	spin_unlock(&b->fs->cache_lock);
 }
 
-static int buf_fill(struct ext4_buf *b, ext4_check_fn check, const void *ctx)
+/* Buffer's lock. */
+static int buf_fill(struct ext4_buf *b, u64 owner, ext4_check_fn check, const void *ctx)
 {
 	const char *why;
 	int err;
@@ -189,16 +193,19 @@ static int buf_fill(struct ext4_buf *b, ext4_check_fn check, const void *ctx)
 			return err;
 		buf_set(b, BUF_UPTODATE);
 	}
-	if (!check || b->checked == check)
-		return 0;
-	why = check(b->fs, b, ctx);
-	if (why)
-		return ext4_corrupt(b->fs, 0, why);
-	smp_store_release(&b->checked, check);
+	if (b->owner && b->owner != owner)
+		return ext4_corrupt(b->fs, 0, "a block belongs to two structures");
+	if (check && b->checked != check) {
+		why = check(b->fs, b, ctx);
+		if (why)
+			return ext4_corrupt(b->fs, 0, why);
+		smp_store_release(&b->checked, check);
+	}
+	smp_store_release(&b->owner, owner);
 	return 0;
 }
 
-int ext4_buf_read(struct ext4_fs *fs, u64 block, ext4_check_fn check, const void *ctx,
+int ext4_buf_read(struct ext4_fs *fs, u64 block, u64 owner, ext4_check_fn check, const void *ctx,
 		  struct ext4_buf **out)
 {
 	struct ext4_buf *b;
@@ -209,10 +216,10 @@ int ext4_buf_read(struct ext4_fs *fs, u64 block, ext4_check_fn check, const void
 	err = buf_find(fs, block, &b);
 	if (err)
 		return err;
-	if (unlikely(!buf_test(b, BUF_UPTODATE) ||
+	if (unlikely(smp_load_acquire(&b->owner) != owner ||
 		     (check && smp_load_acquire(&b->checked) != check))) {
 		mutex_lock(&b->lock);
-		err = buf_fill(b, check, ctx);
+		err = buf_fill(b, owner, check, ctx);
 		mutex_unlock(&b->lock);
 	}
 	if (err)
@@ -222,7 +229,22 @@ int ext4_buf_read(struct ext4_fs *fs, u64 block, ext4_check_fn check, const void
 	return err;
 }
 
-int ext4_buf_new(struct ext4_handle *h, u64 block, ext4_check_fn check, struct ext4_buf **out)
+/* Buffer's lock. */
+static int buf_claim(struct ext4_handle *h, struct ext4_buf *b, u64 owner, ext4_check_fn check)
+{
+	int err = b->owner ? ext4_corrupt(h->fs, 0, "a block that is in use is allocated")
+			   : ext4_write_access(h, b);
+
+	if (err)
+		return err;
+	memset(b->data, 0, h->fs->g.block_size);
+	buf_set(b, BUF_UPTODATE);
+	smp_store_release(&b->checked, check);
+	smp_store_release(&b->owner, owner);
+	return 0;
+}
+
+int ext4_buf_new(struct ext4_handle *h, u64 block, u64 owner, ext4_check_fn check, struct ext4_buf **out)
 {
 	struct ext4_buf *b;
 	int err = buf_find(h->fs, block, &b);
@@ -230,11 +252,8 @@ int ext4_buf_new(struct ext4_handle *h, u64 block, ext4_check_fn check, struct e
 	if (err)
 		return err;
 	mutex_lock(&b->lock);
-	memset(b->data, 0, h->fs->g.block_size);
-	smp_store_release(&b->checked, check);
-	buf_set(b, BUF_UPTODATE);
+	err = buf_claim(h, b, owner, check);
 	mutex_unlock(&b->lock);
-	err = ext4_write_access(h, b);
 	if (err)
 		ext4_buf_put(b);
 	else

@@ -271,7 +271,7 @@ static void drop_revoked(struct ext4_journal *j, struct ext4_tx *tx)
 		if (b->ckpt && !b->newest)
 			drop = ext4_entry_remove(b->ckpt);
 		if (!b->newest)
-			ext4_buf_invalidate(b);
+			ext4_buf_retire(b);
 		spin_unlock(&j->lock);
 		ext4_buf_put(drop);
 		ext4_buf_put(b);

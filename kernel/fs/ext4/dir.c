@@ -48,7 +48,7 @@ int ext4_dir_read(struct inode *dir, u32 lblk, ext4_check_fn check, struct ext4_
 		return err;
 	if (!m.pblk || m.unwritten)
 		return ext4_corrupt(ext4_fs(dir->sb), dir->ino, "hole in a directory");
-	return ext4_buf_read(ext4_fs(dir->sb), m.pblk, check, dir, b);
+	return ext4_buf_read(ext4_fs(dir->sb), m.pblk, ext4_owner(PART_CONTENTS, dir->ino), check, dir, b);
 }
 
 int ext4_dir_block(struct inode *dir, u32 lblk, struct ext4_buf **b)

@@ -111,8 +111,8 @@ static int child_read(struct path_to *p, u32 n, struct level *child)
 	struct check_ctx ctx = {p->i, p->depth - n - 1};
 	int err;
 
-	err = ext4_buf_read(ext4_fs(p->i->sb), ext4_idx_leaf(&indexes(l)[l->at]), check_node, &ctx,
-			    &child->b);
+	err = ext4_buf_read(ext4_fs(p->i->sb), ext4_idx_leaf(&indexes(l)[l->at]),
+			    ext4_owner(PART_EXTENTS, p->i->ino), check_node, &ctx, &child->b);
 	if (err)
 		return err;
 	child->h = (void *)child->b->data;
@@ -245,7 +245,7 @@ static int node_make(struct ext4_handle *h, struct path_to *p, u64 goal, struct 
 
 	if (err)
 		return err;
-	err = ext4_buf_new(h, block, check_node, b);
+	err = ext4_buf_new(h, block, ext4_owner(PART_EXTENTS, p->i->ino), check_node, b);
 	if (err)
 		return err;
 	hd = (void *)(*b)->data;

@@ -70,6 +70,11 @@ static ext4_check_fn check_of(enum ext4_bitmap kind)
 	return kind == BITMAP_INODES ? check_inodes : check_blocks;
 }
 
+static u64 owner_of(u32 group, enum ext4_bitmap kind)
+{
+	return ext4_owner(kind == BITMAP_INODES ? PART_INODE_BITMAP : PART_BLOCK_BITMAP, group);
+}
+
 static u16 fresh_flag(enum ext4_bitmap kind)
 {
 	return kind == BITMAP_INODES ? BG_INODE_UNINIT : BG_BLOCK_UNINIT;
@@ -82,13 +87,14 @@ bool ext4_bitmap_fresh(const struct ext4_fs *fs, u32 group, enum ext4_bitmap kin
 
 int ext4_bitmap_read(struct ext4_fs *fs, u32 group, enum ext4_bitmap kind, struct ext4_buf **b)
 {
-	return ext4_buf_read(fs, place_of(fs, group, kind), check_of(kind), &group, b);
+	return ext4_buf_read(fs, place_of(fs, group, kind), owner_of(group, kind), check_of(kind), &group,
+			     b);
 }
 
 static int make(struct ext4_handle *h, u32 group, enum ext4_bitmap kind, struct ext4_buf **b)
 {
 	struct ext4_fs *fs = h->fs;
-	int err = ext4_buf_new(h, place_of(fs, group, kind), check_of(kind), b);
+	int err = ext4_buf_new(h, place_of(fs, group, kind), owner_of(group, kind), check_of(kind), b);
 
 	if (err)
 		return err;

@@ -148,8 +148,14 @@ int ext4_name_hash(struct inode *dir, u32 version, const char *name, u32 len, st
 static int leaf_read(struct inode *dir, struct walk *w, struct ext4_buf **b)
 {
 	const struct frame *f = &w->f[w->nr - 1];
+	int err = ext4_dir_block(dir, f->e[f->at].block & BLOCK_MASK, b);
 
-	return ext4_dir_block(dir, f->e[f->at].block & BLOCK_MASK, b);
+	for (u32 n = 0; n < w->nr && !err; n++)
+		if (w->f[n].b == *b) {
+			ext4_buf_put(*b);
+			err = ext4_corrupt(ext4_fs(dir->sb), dir->ino, "directory index without an end");
+		}
+	return err;
 }
 
 /* Moves to the next leaf; 0: there is none, else the hash at which it begins. */

@@ -79,7 +79,8 @@ static int indirect_read(struct inode *i, u32 block, struct ext4_buf **b)
 {
 	int err = pointer_check(i, block);
 
-	return err ? err : ext4_buf_read(ext4_fs(i->sb), block, NULL, NULL, b);
+	return err ? err : ext4_buf_read(ext4_fs(i->sb), block, ext4_owner(PART_INDIRECT, i->ino), NULL, NULL,
+				   b);
 }
 
 /* How many pointers from p on continue the run that p begins, up to max. */
@@ -144,7 +145,7 @@ static int indirect_make(struct ext4_handle *h, struct inode *i, u64 goal, u32 *
 		return err;
 	if (block > U32_MAX)
 		return -ENOSPC;
-	err = ext4_buf_new(h, block, NULL, b);
+	err = ext4_buf_new(h, block, ext4_owner(PART_INDIRECT, i->ino), NULL, b);
 	if (err)
 		return err;
 	*slot = (u32)block;

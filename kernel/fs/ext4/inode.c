@@ -1,11 +1,12 @@
 /*
  * Inodes: from the disk into memory and back, the table of those in memory, attributes.
  *
- * The table (inodes_lock) makes sure that there is one struct inode per number. One whose last
+ * The table (inodes_lock) makes sure that there is one struct inode per number: it is entered under a lock
+ * of that number, under which it was read. One whose last
  * reference has gone may still be in it until it is evicted; look-ups pass it by, which is safe
  * because everything of an inode that has a name is in the cached block of the inode table by then.
  *
- * An inode's bytes in the inode table are written under memo_lock, as a whole and sealed, so that
+ * An inode's bytes in the inode table are read and stored under raw_lock, as a whole and sealed, so that
  * two who store it at the same time do not mix.
  */
 #include <lib/hash.h>
@@ -14,6 +15,9 @@
 #include <task/random.h>
 #include <vfs/acl.h>
 #include "internal.h"
+
+#define BUCKET_BITS 12u
+#define LOADING     64u /* numbers that are loaded at the same time, at most */
 
 /* ---- The table ---- */
 
@@ -43,17 +47,27 @@ static struct inode *table_find(struct ext4_fs *fs, u64 ino)
 	return i;
 }
 
-/* Enters i, or returns the one that was faster (with a reference). */
-static struct inode *table_enter(struct ext4_fs *fs, struct inode *i)
+/* The number's loading lock, under which nobody has been found. */
+static void table_enter(struct ext4_fs *fs, struct inode *i)
 {
-	struct inode *other;
-
 	spin_lock(&fs->inodes_lock);
-	other = find_locked(fs, i->ino);
-	if (!other)
-		hlist_add_head(&i->ino_node, bucket_of(fs, i->ino));
+	hlist_add_head(&i->ino_node, bucket_of(fs, i->ino));
 	spin_unlock(&fs->inodes_lock);
-	return other;
+}
+
+static struct mutex *loading_of(struct ext4_fs *fs, u64 ino)
+{
+	return &fs->loading[ino % LOADING];
+}
+
+int ext4_inodes_init(struct ext4_fs *fs)
+{
+	fs->inode_bits = BUCKET_BITS;
+	fs->inode_buckets = kvmalloc(sizeof(*fs->inode_buckets) << BUCKET_BITS, GFP_KERNEL | GFP_ZERO);
+	fs->loading = kvmalloc(LOADING * sizeof(*fs->loading), GFP_KERNEL);
+	for (u32 n = 0; fs->loading && n < LOADING; n++)
+		mutex_init(&fs->loading[n], LOCK_RANK_FS_LOAD);
+	return fs->inode_buckets && fs->loading ? 0 : -ENOMEM;
 }
 
 void ext4_inode_leave(struct inode *i)
@@ -67,13 +81,17 @@ void ext4_inode_leave(struct inode *i)
 
 /* ---- Where it lies ---- */
 
+static u32 group_of(const struct ext4_fs *fs, u64 ino)
+{
+	return (u32)(ino - 1) / fs->g.inodes_per_group;
+}
+
 static u64 raw_block(const struct ext4_fs *fs, u64 ino, u32 *offset)
 {
-	u32 group = (u32)(ino - 1) / fs->g.inodes_per_group;
 	u32 at = (u32)(ino - 1) % fs->g.inodes_per_group * fs->g.inode_size;
 
 	*offset = at & (fs->g.block_size - 1);
-	return fs->groups[group].info.inode_table + (at >> fs->g.block_bits);
+	return fs->groups[group_of(fs, ino)].info.inode_table + (at >> fs->g.block_bits);
 }
 
 static int raw_read(struct ext4_fs *fs, u64 ino, struct ext4_buf **b, struct ext4_inode **raw)
@@ -86,7 +104,7 @@ static int raw_read(struct ext4_fs *fs, u64 ino, struct ext4_buf **b, struct ext
 	if (!*b)
 		ext4_buf_ahead(fs, ALIGN_DOWN(block, 8ULL), 8);
 	ext4_buf_put(*b);
-	err = ext4_buf_read(fs, block, NULL, NULL, b);
+	err = ext4_buf_read(fs, block, ext4_owner(PART_INODES, group_of(fs, ino)), NULL, NULL, b);
 	if (!err)
 		*raw = (void *)((*b)->data + offset);
 	return err;
@@ -295,9 +313,16 @@ static struct inode *ino_alloc(struct super_block *sb, u32 mode, u32 ino, u32 ge
 	return i;
 }
 
-static const char *load(struct inode *i, const struct ext4_inode *raw)
+/* What was read of an inode at one moment. */
+struct snapshot {
+	struct ext4_inode raw;
+	bool has_xattrs;
+};
+
+static const char *load(struct inode *i, const struct snapshot *s)
 {
 	const struct ext4_fs *fs = ext4_fs(i->sb);
+	const struct ext4_inode *raw = &s->raw;
 	struct ext4_ino *ei = ext4_i(i);
 	const char *why;
 
@@ -310,7 +335,7 @@ static const char *load(struct inode *i, const struct ext4_inode *raw)
 		ei->extra_isize = raw->extra_isize;
 	load_space(i, raw);
 	load_times(i, raw, ext4_inode_fixed_size(&fs->g, raw));
-	ei->has_xattrs = has_own_xattrs(fs, raw);
+	ei->has_xattrs = s->has_xattrs;
 	ext4_set_inode_flags(i);
 	why = set_kind(i, load_rdev(raw));
 	if (!why)
@@ -318,9 +343,8 @@ static const char *load(struct inode *i, const struct ext4_inode *raw)
 	return why || !inode_is_lnk(i) ? why : load_link(i);
 }
 
-static int read_inode(struct super_block *sb, u32 ino, bool orphan, struct inode **out)
+static int snapshot(struct ext4_fs *fs, u32 ino, struct snapshot *s)
 {
-	struct ext4_fs *fs = ext4_fs(sb);
 	struct ext4_inode *raw;
 	struct ext4_buf *b;
 	const char *why;
@@ -328,32 +352,45 @@ static int read_inode(struct super_block *sb, u32 ino, bool orphan, struct inode
 
 	if (err)
 		return err;
+	memset(s, 0, sizeof(*s));
+	spin_lock(&b->raw_lock);
 	why = ext4_check_inode(&fs->g, ino, raw);
-	if (why || ((!raw->links || !raw->mode) && !orphan)) {
-		ext4_buf_put(b);
-		return why ? ext4_corrupt(fs, ino, why) : -ESTALE;
+	if (!why) {
+		memcpy(&s->raw, raw, MIN(sizeof(s->raw), (size_t)fs->g.inode_size));
+		s->has_xattrs = has_own_xattrs(fs, raw);
 	}
-	*out = ino_alloc(sb, raw->mode, ino, raw->generation);
-	why = *out ? load(*out, raw) : NULL;
+	spin_unlock(&b->raw_lock);
 	ext4_buf_put(b);
+	return why ? ext4_corrupt(fs, ino, why) : 0;
+}
+
+/* The loading lock. An inode in *out after an error is the caller's, too. */
+static int read_inode(struct super_block *sb, u32 ino, bool orphan, struct inode **out)
+{
+	struct ext4_fs *fs = ext4_fs(sb);
+	struct snapshot s;
+	const char *why;
+	int err = snapshot(fs, ino, &s);
+
+	if (!err && (!s.raw.links || !s.raw.mode) && !orphan)
+		err = -ESTALE;
+	if (err)
+		return err;
+	*out = ino_alloc(sb, s.raw.mode, ino, s.raw.generation);
 	if (!*out)
 		return -ENOMEM;
+	why = load(*out, &s);
 	if (why)
 		err = ext4_corrupt(fs, ino, why);
 	else if (ext4_i(*out)->has_xattrs || ext4_i(*out)->acl_block)
 		err = ext4_acl_load(*out);
-	if (err) {
-		(*out)->nlink = 1; /* nothing of it is freed on the disk */
-		inode_put(*out);
-	}
 	return err;
 }
 
 static int iget(struct super_block *sb, u32 ino, bool orphan, struct inode **out)
 {
 	struct ext4_fs *fs = ext4_fs(sb);
-	struct inode *i = NULL, *other;
-	int err;
+	int err = 0;
 
 	if (!ino || ino > fs->g.inodes ||
 	    (ino < fs->g.first_ino && ino != EXT4_ROOT_INO && ino != EXT4_JOURNAL_INO))
@@ -361,17 +398,19 @@ static int iget(struct super_block *sb, u32 ino, bool orphan, struct inode **out
 	*out = table_find(fs, ino);
 	if (*out)
 		return 0;
-	err = read_inode(sb, ino, orphan, &i);
-	if (err)
-		return err;
-	other = table_enter(fs, i);
-	if (other) {
-		hlist_node_init(&i->ino_node);
-		i->nlink = MAX(i->nlink, 1u);
-		inode_put(i);
+	mutex_lock(loading_of(fs, ino));
+	*out = table_find(fs, ino);
+	if (!*out) {
+		err = read_inode(sb, ino, orphan, out);
+		if (!err)
+			table_enter(fs, *out);
 	}
-	*out = other ? other : i;
-	return 0;
+	mutex_unlock(loading_of(fs, ino));
+	if (err && *out) {
+		(*out)->nlink = 1; /* nothing of it is freed on the disk */
+		inode_put(*out);
+	}
+	return err;
 }
 
 int ext4_iget(struct super_block *sb, u32 ino, struct inode **out)
@@ -411,7 +450,7 @@ static u16 new_extra_isize(const struct ext4_fs *fs)
 int ext4_inode_make(const struct inode *dir, u32 ino, u32 mode, u64 rdev, struct inode **out)
 {
 	struct ext4_fs *fs = ext4_fs(dir->sb);
-	struct inode *i = ino_alloc(dir->sb, mode, ino, (u32)random_u64());
+	struct inode *i = ino_alloc(dir->sb, mode, ino, (u32)random_u64()), *other;
 	struct ext4_ino *ei;
 
 	if (!i)
@@ -431,14 +470,19 @@ int ext4_inode_make(const struct inode *dir, u32 ino, u32 mode, u64 rdev, struct
 	ext4_set_inode_flags(i);
 	if (S_ISDIR(mode))
 		i->nlink = 2;
-	if (table_enter(fs, i)) { /* in use, although the bitmap says it is free */
-		(void)ext4_corrupt(fs, ino, "an inode that is in use is allocated");
-		i->nlink = 1;
-		inode_put(i);
-		return -EUCLEAN;
+	mutex_lock(loading_of(fs, ino));
+	other = table_find(fs, ino);
+	if (!other)
+		table_enter(fs, i);
+	mutex_unlock(loading_of(fs, ino));
+	if (!other) {
+		*out = i;
+		return 0;
 	}
-	*out = i;
-	return 0;
+	i->nlink = 1; /* the other's, which is in use although the bitmap says that it is free */
+	inode_put(i);
+	inode_put(other);
+	return ext4_corrupt(fs, ino, "an inode that is in use is allocated");
 }
 
 /* ---- Storing ---- */
@@ -486,7 +530,7 @@ static void store_space(struct inode *i, struct ext4_inode *raw)
 	raw->file_acl_high = (u16)(ei->acl_block >> 32);
 }
 
-/* The raw inode, memo_lock held. */
+/* The raw inode, its buffer's raw_lock held. */
 static void store(struct inode *i, struct ext4_inode *raw)
 {
 	const struct ext4_fs *fs = ext4_fs(i->sb);
@@ -514,16 +558,15 @@ static void store(struct inode *i, struct ext4_inode *raw)
 
 int ext4_inode_store(struct ext4_handle *h, struct inode *i)
 {
-	struct ext4_ino *ei = ext4_i(i);
 	struct ext4_inode *raw;
 	struct ext4_buf *b;
 	int err = ext4_inode_raw_change(h, i, &b, &raw);
 
 	if (err)
 		return err;
-	spin_lock(&ei->memo_lock);
+	spin_lock(&b->raw_lock);
 	store(i, raw);
-	spin_unlock(&ei->memo_lock);
+	spin_unlock(&b->raw_lock);
 	ext4_note_tid(h, i, false);
 	ext4_buf_put(b);
 	return 0;
@@ -549,6 +592,9 @@ void ext4_evict(struct inode *i)
 	ext4_promises_drop(i, 0, U64_MAX);
 	if (!i->nlink)
 		ext4_delete(i);
+	/* That, or making it shorter, has failed: it stays on the disk's list, for the next mount that can write. */
+	if (unlikely(READ_ONCE(ei->orphan)))
+		ext4_orphan_leave(i);
 	ext4_inode_leave(i);
 	xa_destroy(&ei->delayed);
 	rcu_call(&ei->rcu, ino_free_rcu); /* a walk may be reading the link's text */
@@ -622,7 +668,7 @@ static int read_link(struct inode *i, char **out)
 	if (!err && (!m.pblk || m.unwritten))
 		err = ext4_corrupt(ext4_fs(i->sb), i->ino, "symbolic link without a text");
 	if (!err)
-		err = ext4_buf_read(ext4_fs(i->sb), m.pblk, NULL, NULL, &b);
+		err = ext4_buf_read(ext4_fs(i->sb), m.pblk, ext4_owner(PART_CONTENTS, i->ino), NULL, NULL, &b);
 	if (err)
 		return err;
 	*out = kmalloc(i->size + 1, GFP_KERNEL);

@@ -71,6 +71,29 @@ int ext4_write_block(struct ext4_fs *fs, u64 block, void *data, u32 flags) __mus
 struct ext4_buf;
 typedef const char *(*ext4_check_fn)(struct ext4_fs *fs, struct ext4_buf *b, const void *ctx);
 
+/*
+ * What a block of metadata is a part of. Its contents stay what a check has found, because all who change them
+ * hold the same lock, the owner's. An image can give a block to two owners, or say that it is free: a block
+ * in the cache has one, and another one's claim ends in -EUCLEAN.
+ */
+enum ext4_part {
+	PART_NONE,
+	PART_SUPER,             /* the super block, descriptors of groups */
+	PART_BLOCK_BITMAP,      /* of a group; its lock */
+	PART_INODE_BITMAP,
+	PART_INODES,            /* of a group; each inode's bytes by raw_lock */
+	PART_EXTENTS,           /* of an inode; map_lock */
+	PART_INDIRECT,
+	PART_CONTENTS,          /* of a directory (its inode lock) or a symbolic link (never changed) */
+	PART_XATTRS,            /* of any inodes; never changed but for the header, which is under the buffer's lock */
+};
+
+/* id: the group or inode, 0: neither. */
+static inline u64 ext4_owner(enum ext4_part part, u64 id)
+{
+	return (u64)part << 32 | (u32)id;
+}
+
 struct ext4_buf {
 	struct hlist_node hash_node;   /* cache lock */
 	struct list_head lru;          /* cache lock */
@@ -80,6 +103,8 @@ struct ext4_buf {
 	u32 flags;                     /* BUF_*; atomic */
 	struct mutex lock;             /* LOCK_RANK_FS_BUFFER: being read or checked */
 	ext4_check_fn checked;         /* what has found it good; release/acquire */
+	u64 owner;                     /* ext4_owner; 0: nobody yet; release/acquire, it is up to date then */
+	struct spinlock raw_lock;      /* LOCK_RANK_FS_INODE: bytes of inodes */
 	struct ext4_fs *fs;            /* const */
 	/* Journal lock. An entry keeps the buffer by a reference. */
 	struct ext4_jentry *newest;    /* in the running or committing transaction */
@@ -88,12 +113,12 @@ struct ext4_buf {
 
 /* The cached block, read if need be. check: looks at a block that nobody has looked at. 0, -EIO,
  * -ENOMEM, -EUCLEAN. */
-int ext4_buf_read(struct ext4_fs *fs, u64 block, ext4_check_fn check, const void *ctx,
+int ext4_buf_read(struct ext4_fs *fs, u64 block, u64 owner, ext4_check_fn check, const void *ctx,
 		  struct ext4_buf **out) __must_check;
 /* A block that has just been allocated: zeroed, not read, with write access, to be filled with what `check`
- * accepts. 0, -ENOMEM. */
+ * accepts. 0, -ENOMEM, -EUCLEAN: it is in use. */
 struct ext4_handle;
-int ext4_buf_new(struct ext4_handle *h, u64 block, ext4_check_fn check, struct ext4_buf **out)
+int ext4_buf_new(struct ext4_handle *h, u64 block, u64 owner, ext4_check_fn check, struct ext4_buf **out)
 	__must_check;
 /* The block if it is cached, with a reference. */
 struct ext4_buf *ext4_buf_peek(struct ext4_fs *fs, u64 block);
@@ -101,8 +126,8 @@ void ext4_buf_get(struct ext4_buf *b);
 void ext4_buf_put(struct ext4_buf *b); /* NULL is allowed */
 /* Starts reading blocks that will be wanted soon. */
 void ext4_buf_ahead(struct ext4_fs *fs, u64 block, u32 nr);
-/* What is cached of the block means nothing any more. */
-void ext4_buf_invalidate(struct ext4_buf *b);
+/* The block has been freed: who has the buffer keeps it, who looks for the block gets another. */
+void ext4_buf_retire(struct ext4_buf *b);
 int ext4_cache_init(struct ext4_fs *fs) __must_check;
 void ext4_cache_destroy(struct ext4_fs *fs);
 
@@ -212,6 +237,7 @@ struct ext4_fs {
 	struct spinlock inodes_lock;    /* LOCK_RANK_SB_LISTS */
 	struct hlist_head *inode_buckets;
 	u32 inode_bits;
+	struct mutex *loading;          /* LOCK_RANK_FS_LOAD, by number: an inode enters the table */
 
 	struct mutex orphan_lock;       /* LOCK_RANK_FS_ORPHAN */
 	struct list_head orphans;       /* orphan_lock; newest first */
@@ -260,7 +286,7 @@ struct ext4_ino {
 	u32 generation, seed;           /* const */
 	u32 sync_tid, data_tid;         /* transactions for fsync, fdatasync; 0: none; torn-free */
 	u64 known_as;                   /* directory: of which parent and name; parent's inode lock */
-	struct spinlock memo_lock;      /* LOCK_RANK_FS_INODE; also: the raw inode's bytes */
+	struct spinlock memo_lock;      /* LOCK_RANK_FS_INODE */
 	struct ext4_extent_memo memo;   /* memo_lock */
 	struct xarray delayed;          /* memo_lock: pages that blocks are promised to */
 	u64 nr_delayed;                 /* memo_lock: how many blocks */
@@ -287,6 +313,8 @@ static inline bool ext4_uses_extents(const struct inode *i)
 {
 	return ext4_i(i)->flags & EXT4_EXTENTS_FL;
 }
+/* The table of inodes in memory; freed with the file system, also after a failure. */
+int ext4_inodes_init(struct ext4_fs *fs) __must_check;
 /* The inode of that number. -EUCLEAN: nonsense on the disk; -ESTALE: not in use. */
 int ext4_iget(struct super_block *sb, u32 ino, struct inode **out) __must_check;
 /* The same, also for one without links. */
@@ -350,6 +378,8 @@ int ext4_unmap_all(struct inode *i, u32 first, u32 last) __must_check;
 #define CREDITS_ORPHAN 3u
 int ext4_orphan_add(struct ext4_handle *h, struct inode *i) __must_check;
 int ext4_orphan_del(struct ext4_handle *h, struct inode *i) __must_check;
+/* Off the list in memory only: the inode leaves it. */
+void ext4_orphan_leave(struct inode *i);
 void ext4_orphans_recover(struct ext4_fs *fs);
 
 /* ---- Free space (group.c, balloc.c, ialloc.c) ---- */

@@ -141,5 +141,5 @@ int ext4_map_new_block(struct ext4_handle *h, struct inode *i, u32 lblk, ext4_ch
 	if (!err)
 		err = ext4_map_enter(h, i, &m);
 	rwsem_write_unlock(&ext4_i(i)->map_lock);
-	return err ? err : ext4_buf_new(h, m.pblk, check, b);
+	return err ? err : ext4_buf_new(h, m.pblk, ext4_owner(PART_CONTENTS, i->ino), check, b);
 }

@@ -206,8 +206,8 @@ static int make_inode(struct maker *m, u32 mode, u64 rdev)
 	if (err)
 		return err;
 	err = ext4_inode_make(m->dir, ino, mode, rdev, &m->i);
-	if (err && ext4_inode_free(&m->h, ino, S_ISDIR(mode)))
-		err = -EUCLEAN;
+	if (err == -ENOMEM && ext4_inode_free(&m->h, ino, S_ISDIR(mode)))
+		err = -EUCLEAN; /* another error: somebody has it, it stays marked */
 	return err;
 }
 

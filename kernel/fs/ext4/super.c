@@ -14,8 +14,6 @@
 #include "csum.h"
 #include "journal.h"
 
-#define INODE_BUCKET_BITS 12u
-
 static DEFINE_MUTEX(mounted_lock, LOCK_RANK_FS_REGISTRY);
 static struct list_head mounted = LIST_INIT(mounted); /* mounted_lock */
 
@@ -209,7 +207,8 @@ static int load_descs(struct ext4_fs *fs)
 	if (!fs->groups || !fs->desc_bufs)
 		return -ENOMEM;
 	for (u32 n = 0; n < fs->g.desc_blocks && !err; n++)
-		err = ext4_buf_read(fs, ext4_desc_block(&fs->g, n), NULL, NULL, &fs->desc_bufs[n]);
+		err = ext4_buf_read(fs, ext4_desc_block(&fs->g, n), ext4_owner(PART_SUPER, 0), NULL, NULL,
+				    &fs->desc_bufs[n]);
 	for (u32 i = 0; i < fs->g.groups && !err; i++) {
 		mutex_init(&fs->groups[i].lock, LOCK_RANK_FS_GROUP);
 		why = ext4_check_desc(&fs->g, i, ext4_desc_raw(fs, i), &fs->groups[i].info);
@@ -224,7 +223,7 @@ static int load_descs(struct ext4_fs *fs)
 static int load_super(struct ext4_fs *fs)
 {
 	bool small = fs->g.block_size == 1024;
-	int err = ext4_buf_read(fs, small, NULL, NULL, &fs->super_buf);
+	int err = ext4_buf_read(fs, small, ext4_owner(PART_SUPER, 0), NULL, NULL, &fs->super_buf);
 
 	if (!err)
 		fs->super = (void *)(fs->super_buf->data + (small ? 0 : EXT4_SUPER_OFFSET));
@@ -235,11 +234,8 @@ static int load_tables(struct ext4_fs *fs)
 {
 	int err = ext4_cache_init(fs);
 
-	fs->inode_bits = INODE_BUCKET_BITS;
-	fs->inode_buckets = kvmalloc(sizeof(*fs->inode_buckets) << INODE_BUCKET_BITS,
-				     GFP_KERNEL | GFP_ZERO);
-	if (!err && !fs->inode_buckets)
-		err = -ENOMEM;
+	if (!err)
+		err = ext4_inodes_init(fs);
 	if (!err)
 		err = load_super(fs);
 	if (!err)
@@ -258,6 +254,7 @@ static void unload(struct ext4_fs *fs)
 	kvfree(fs->desc_bufs);
 	kvfree(fs->groups);
 	kvfree(fs->inode_buckets);
+	kvfree(fs->loading);
 	ext4_cache_destroy(fs);
 }
 

@@ -23,10 +23,10 @@ static int set_dtime(struct ext4_handle *h, struct inode *i, u32 value)
 
 	if (err)
 		return err;
-	spin_lock(&ext4_i(i)->memo_lock);
+	spin_lock(&b->raw_lock);
 	raw->dtime = value;
 	ext4_inode_seal(&h->fs->g, (u32)i->ino, raw);
-	spin_unlock(&ext4_i(i)->memo_lock);
+	spin_unlock(&b->raw_lock);
 	ext4_buf_put(b);
 	return 0;
 }
@@ -95,6 +95,16 @@ int ext4_orphan_del(struct ext4_handle *h, struct inode *i)
 		err = orphan_del_locked(h, i);
 	mutex_unlock(&h->fs->orphan_lock);
 	return err;
+}
+
+void ext4_orphan_leave(struct inode *i)
+{
+	struct ext4_fs *fs = ext4_fs(i->sb);
+
+	mutex_lock(&fs->orphan_lock);
+	list_del(&ext4_i(i)->orphan_node);
+	ext4_i(i)->orphan = false;
+	mutex_unlock(&fs->orphan_lock);
 }
 
 /* ---- Freeing blocks ---- */
@@ -282,22 +292,10 @@ static bool has_blocks(const struct inode *i)
 
 void ext4_delete(struct inode *i)
 {
-	struct ext4_fs *fs = ext4_fs(i->sb);
-	int err = 0;
-
-	if (READ_ONCE(i->sb->flags) & MS_RDONLY || !fs->journal)
-		err = -EROFS;
-	else if (has_blocks(i))
-		err = ext4_unmap_all(i, 0, U32_MAX - 1);
-	if (!err)
-		err = delete_inode(i);
-	if (!err)
+	if (READ_ONCE(i->sb->flags) & MS_RDONLY || !ext4_fs(i->sb)->journal)
 		return;
-	/* It stays on the disk's list; the next mount that can write frees it. */
-	mutex_lock(&fs->orphan_lock);
-	list_del(&ext4_i(i)->orphan_node);
-	ext4_i(i)->orphan = false;
-	mutex_unlock(&fs->orphan_lock);
+	if (!has_blocks(i) || !ext4_unmap_all(i, 0, U32_MAX - 1))
+		(void)!delete_inode(i);
 }
 
 /* ---- Orphans at mount ---- */
@@ -337,10 +335,7 @@ void ext4_orphans_recover(struct ext4_fs *fs)
 		if (i->nlink && inode_is_reg(i) && !ext4_truncate(i)) {
 			truncated++;
 		} else if (i->nlink) {
-			mutex_lock(&fs->orphan_lock);
-			list_del(&ei->orphan_node);
-			ei->orphan = false;
-			mutex_unlock(&fs->orphan_lock);
+			ext4_orphan_leave(i);
 		} else {
 			deleted++;
 		}

@@ -3,7 +3,8 @@
  *
  * A region of attributes (either place) is changed by taking it apart, changing the list, and putting
  * it together again in memory of our own; what does not fit is known before anything has changed. A
- * block that other inodes share (Linux makes such) is copied first. Under the inode lock.
+ * block is never changed, because other inodes may share it (Linux makes such): the new list gets a new
+ * one. Under the inode lock.
  */
 #include <lib/string.h>
 #include <linux/xattr.h>
@@ -68,7 +69,8 @@ static int inode_region(struct inode *i, struct region *r)
 	err = ext4_inode_raw(i, &r->b, &raw);
 	if (err)
 		return err;
-	r->base = (u8 *)raw + ext4_inode_fixed_size(&fs->g, raw) + sizeof(u32);
+	/* Not by what the disk says of the size now: it may have changed behind the cache. */
+	r->base = (u8 *)raw + EXT4_GOOD_OLD_INODE_SIZE + ext4_i(i)->extra_isize + sizeof(u32);
 	r->first = (void *)r->base;
 	r->end = (u8 *)raw + fs->g.inode_size;
 	why = ext4_check_xattrs(r->first, r->base, r->end);
@@ -92,7 +94,7 @@ static int block_region(struct inode *i, struct region *r)
 	*r = (struct region){0};
 	if (!block)
 		return 0;
-	err = ext4_buf_read(fs, block, check_block, NULL, &r->b);
+	err = ext4_buf_read(fs, block, ext4_owner(PART_XATTRS, 0), check_block, NULL, &r->b);
 	if (err)
 		return err;
 	r->base = r->b->data;
@@ -335,11 +337,11 @@ static int inode_region_store(struct change *c)
 		memset(c->space, 0, room);
 		attrs_put(&c->list, c->space, 0, room);
 		place = (u8 *)raw + EXT4_GOOD_OLD_INODE_SIZE + ei->extra_isize;
-		spin_lock(&ei->memo_lock);
+		spin_lock(&b->raw_lock);
 		memcpy(place, &magic, sizeof(magic));
 		memcpy(place + sizeof(magic), c->space, room);
 		ext4_inode_seal(&c->h->fs->g, (u32)c->i->ino, raw);
-		spin_unlock(&ei->memo_lock);
+		spin_unlock(&b->raw_lock);
 		ei->has_xattrs = magic;
 	}
 	ext4_buf_put(b);
@@ -353,20 +355,29 @@ static void count_acl_block(struct inode *i, s64 by)
 	rwsem_write_unlock(&ext4_i(i)->map_lock);
 }
 
+/* One user less. True: it was the last. */
+static bool header_leave(struct ext4_buf *b)
+{
+	struct ext4_xattr_header *hd = (void *)b->data;
+	bool last;
+
+	mutex_lock(&b->lock);
+	last = hd->refcount <= 1;
+	if (!last) {
+		hd->refcount--;
+		ext4_xattr_block_seal(&b->fs->g, b->block, b->data);
+	}
+	mutex_unlock(&b->lock);
+	return last;
+}
+
 /* The inode gives its attribute block up. */
 static int block_leave(struct ext4_handle *h, struct inode *i, struct ext4_buf *b)
 {
-	struct ext4_xattr_header *hd = (void *)b->data;
 	int err = ext4_write_access(h, b);
 
-	if (err)
-		return err;
-	if (hd->refcount > 1) {
-		hd->refcount--;
-		ext4_xattr_block_seal(&h->fs->g, b->block, b->data);
-	} else {
+	if (!err && header_leave(b))
 		err = ext4_blocks_free(h, b->block, 1, true);
-	}
 	if (err)
 		return err;
 	ext4_i(i)->acl_block = 0;
@@ -374,23 +385,16 @@ static int block_leave(struct ext4_handle *h, struct inode *i, struct ext4_buf *
 	return 0;
 }
 
-/* A block of the inode's own to put the list in. */
-static int block_own(struct change *c, struct ext4_buf *old, struct ext4_buf **b)
+/* A new block to put the list in, in the place of the old one. */
+static int block_replace(struct change *c, struct ext4_buf *old, struct ext4_buf **b)
 {
-	struct ext4_xattr_header *hd = old ? (void *)old->data : NULL;
 	u64 block;
-	int err;
+	int err = ext4_block_meta(c->h, ext4_goal(c->i, 0), &block);
 
-	if (hd && hd->refcount == 1) {
-		ext4_buf_get(old);
-		*b = old;
-		return ext4_write_access(c->h, old);
-	}
-	err = ext4_block_meta(c->h, ext4_goal(c->i, 0), &block);
 	if (!err && old)
 		err = block_leave(c->h, c->i, old);
 	if (!err)
-		err = ext4_buf_new(c->h, block, check_block, b);
+		err = ext4_buf_new(c->h, block, ext4_owner(PART_XATTRS, 0), check_block, b);
 	if (err)
 		return err;
 	ext4_i(c->i)->acl_block = block;
@@ -426,7 +430,7 @@ static int block_region_store(struct change *c, struct region *r)
 
 	if (!c->list.nr)
 		return r->b ? block_leave(c->h, c->i, r->b) : 0;
-	err = block_own(c, r->b, &b);
+	err = block_replace(c, r->b, &b);
 	if (!err)
 		block_fill(c, b);
 	ext4_buf_put(b);

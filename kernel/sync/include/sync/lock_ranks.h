@@ -38,6 +38,7 @@ enum lock_rank {
 	LOCK_RANK_FS_MAP,        /* ext4: which blocks a file has */
 	LOCK_RANK_FS_GROUP,      /* ext4: bitmaps and counts of a group of blocks */
 	LOCK_RANK_FS_ORPHAN,     /* ext4: the list of orphans */
+	LOCK_RANK_FS_LOAD,       /* ext4: an inode comes from the disk */
 	LOCK_RANK_FS_BUFFER,     /* ext4: a metadata block that is being read */
 	LOCK_RANK_VMALLOC_MUTEX,
 	LOCK_RANK_FS_REGISTRY,   /* file-system types, device numbers */
