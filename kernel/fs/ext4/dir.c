@@ -7,6 +7,7 @@
  * the same ends the walk.
  */
 #include <lib/string.h>
+#include <task/task.h>
 #include "internal.h"
 
 /*
@@ -156,6 +157,12 @@ int ext4_leaf_add(struct ext4_handle *h, struct inode *dir, struct ext4_buf *b,
 
 /* ---- The directory ---- */
 
+/* An image can name one block four billion times. What has begun to change something goes on. */
+static bool stopped(void)
+{
+	return !(current->flags & TASK_F_IN_JOURNAL) && fatal_signal_pending(current);
+}
+
 static int linear_find(struct inode *dir, const struct ext4_name *name, struct ext4_place *at)
 {
 	u32 nr = nr_blocks(dir);
@@ -163,7 +170,7 @@ static int linear_find(struct inode *dir, const struct ext4_name *name, struct e
 	int err = -ENOENT;
 
 	for (u32 lblk = 0; lblk < nr && err == -ENOENT; lblk++) {
-		err = ext4_dir_block(dir, lblk, &b);
+		err = stopped() ? -EINTR : ext4_dir_block(dir, lblk, &b);
 		if (err)
 			break;
 		err = ext4_leaf_find(dir, b, name, at);
@@ -367,7 +374,7 @@ int ext4_dir_empty(struct inode *dir, bool *empty)
 
 	*empty = true;
 	for (u32 lblk = 0; lblk < nr && *empty && !err; lblk++) {
-		err = ext4_dir_block(dir, lblk, &b);
+		err = stopped() ? -EINTR : ext4_dir_block(dir, lblk, &b);
 		if (err)
 			break;
 		err = block_empty(dir, b, empty);

@@ -208,6 +208,8 @@ struct ext4_fs {
 	bool ro_feature;                /* const: may only be read */
 	bool failed;                    /* the journal is lost; torn-free */
 	bool error_seen;                /* corruption was found; torn-free */
+	u64 complaints_since;           /* torn-free; the messages about it are counted from then on: */
+	u32 complaints;                 /* torn-free */
 	bool writable;                  /* the journal runs; mount and remount */
 	bool was_valid; /* by its state when it became writable; it is put back at the end */
 

@@ -14,17 +14,39 @@
 #include "csum.h"
 #include "journal.h"
 
+#define COMPLAINTS_MAX  10u /* as on Linux */
+#define COMPLAINTS_TIME (5 * NSEC_PER_SEC)
+
 static DEFINE_MUTEX(mounted_lock, LOCK_RANK_FS_REGISTRY);
 static struct list_head mounted = LIST_INIT(mounted); /* mounted_lock */
 
 /* ---- Errors ---- */
 
+/* A damaged image gives reasons to complain without end: some at a time will do. Races only miscount. */
+static bool may_complain(struct ext4_fs *fs)
+{
+	u64 now = clock_monotonic();
+	u32 nr = READ_ONCE(fs->complaints);
+
+	if (now - READ_ONCE(fs->complaints_since) > COMPLAINTS_TIME) {
+		if (nr > COMPLAINTS_MAX)
+			pr_err("ext4 (%s): %u complaints were left out\n", fs->bdev->name,
+			       nr - COMPLAINTS_MAX);
+		WRITE_ONCE(fs->complaints_since, now);
+		nr = 0;
+	}
+	WRITE_ONCE(fs->complaints, nr + 1);
+	return nr < COMPLAINTS_MAX;
+}
+
 int ext4_corrupt(struct ext4_fs *fs, u64 ino, const char *what)
 {
-	if (ino)
-		pr_err("ext4 (%s): inode %llu: %s\n", fs->bdev->name, ino, what);
-	else
-		pr_err("ext4 (%s): %s\n", fs->bdev->name, what);
+	if (may_complain(fs)) {
+		if (ino)
+			pr_err("ext4 (%s): inode %llu: %s\n", fs->bdev->name, ino, what);
+		else
+			pr_err("ext4 (%s): %s\n", fs->bdev->name, what);
+	}
 	WRITE_ONCE(fs->error_seen, true);
 	if (READ_ONCE(fs->o.errors_ro) && !(READ_ONCE(fs->sb->flags) & MS_RDONLY)) {
 		pr_err("ext4 (%s): read-only from now on\n", fs->bdev->name);
