@@ -1,10 +1,10 @@
 /*
  * Inodes: from the disk into memory and back, the table of those in memory, attributes.
  *
- * The table (inodes_lock) makes sure that there is one struct inode per number: it is entered under a lock
- * of that number, under which it was read. One whose last
- * reference has gone may still be in it until it is evicted; look-ups pass it by, which is safe
- * because everything of an inode that has a name is in the cached block of the inode table by then.
+ * The table (inodes_lock) makes sure that there is one struct inode per number: under a lock of the number it is
+ * looked for, read and entered. One whose last reference has gone may still be in it until it is evicted;
+ * look-ups pass it by, which is safe because everything of an inode that has a name is in the cached block
+ * of the inode table by then.
  *
  * An inode's bytes in the inode table are read and stored under raw_lock, as a whole and sealed, so that
  * two who store it at the same time do not mix.
