@@ -1,7 +1,7 @@
 /*
  * Images in which one block is used twice: two directories have a leaf in common, two files a node of their extent
- * trees, two groups an inode table; a directory's index leads to itself; the bitmaps say that blocks of metadata are
- * free. Each structure is well-formed, so no check of it alone can find that; several processes use the image
+ * trees, two groups an inode table, two attributes a value; a directory's index leads to itself; the bitmaps say that
+ * blocks of metadata are free. Each structure is well-formed, so no check of it alone can find that; several processes use the image
  * at the same time, under the locks of one owner and of the other.
  *
  *	alias DEVICE FIRST COUNT    seeds FIRST … FIRST + COUNT - 1, on a file system that is fresh
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -23,14 +24,15 @@
 #define DIRS 6
 #define FILES 8
 #define NAMES 260     /* in each directory: some leaves and an index */
+#define ATTRS 7
 #define PIECES 140    /* runs of a file: more than the inode has room for */
 #define WORKERS 4
 #define STEPS 160
 #define FIELDS_MAX 4000
 
-enum kind { MAP, LEAF, ATTRIBUTES, TABLES, INDEX, KINDS };
+enum kind { MAP, LEAF, ATTRIBUTES, TABLES, INDEX, VALUE, KINDS };
 
-struct field { /* a block's number in the image */
+struct field { /* a block's number in the image; VALUE: an attribute's entry; INDEX: one of a directory's index */
 	size_t at;
 	enum kind kind;
 };
@@ -117,6 +119,13 @@ static void device_write(const char *device)
 		die(device);
 }
 
+static long statfs_block(void)
+{
+	struct statfs s;
+
+	return statfs(WHERE, &s) ? 0 : s.f_bsize;
+}
+
 static void populate(const char *device)
 {
 	char path[300];
@@ -139,8 +148,13 @@ static void populate(const char *device)
 		for (int n = 0; n < PIECES; n++)
 			if (pwrite(fd, "piece", 5, (off_t)n * 8192) != 5)
 				die(path);
-		if (fsetxattr(fd, "user.long", data, 500, 0))
+		if (fsetxattr(fd, "user.long", data, statfs_block() > 1024 ? 1500 : 400, 0))
 			die(path);
+		for (int n = 0; n < ATTRS; n++) {
+			snprintf(path, sizeof(path), "user.attribute-%d", n);
+			if (fsetxattr(fd, path, data, 40, 0))
+				die(path);
+		}
 		close(fd);
 	}
 	if (umount(WHERE))
@@ -186,15 +200,29 @@ static void extent_fields(size_t node, int is_dir, int indexed)
 	}
 }
 
+/* The entries of a list of attributes. */
+static void value_fields(size_t at, size_t end)
+{
+	while (at + 16 <= end && end <= size && get32(at)) {
+		field_add(at, VALUE);
+		at += 16 + (image[at] + 3u) / 4 * 4;
+	}
+}
+
 static void inode_fields(size_t at)
 {
+	size_t own = at + 128 + get16(at + 128);
 	int is_dir = S_ISDIR(get16(at));
 	uint32_t flags = get32(at + 32);
 
 	if (!get16(at + 26))
 		return;
-	if (get32(at + 104))
+	if (get32(at + 104)) {
 		field_add(at + 104, ATTRIBUTES);
+		value_fields((size_t)get32(at + 104) * block_size + 32, (size_t)(get32(at + 104) + 1) * block_size);
+	}
+	if (get16(1024 + 88) > 128 && get32(own) == 0xea020000)
+		value_fields(own + 4, at + get16(1024 + 88));
 	if (!is_dir && !S_ISREG(get16(at)))
 		return;
 	if (flags & 0x80000) {
@@ -239,19 +267,40 @@ static const struct field *field_any(uint64_t *seed, enum kind kind)
 	for (int tries = 0; tries < 1000; tries++) {
 		const struct field *f = &fields[random_next(seed) % nr_fields];
 
-		if (kind == KINDS ? f->kind != INDEX : f->kind == kind)
+		if (kind == KINDS ? f->kind < INDEX : f->kind == kind)
 			return f;
 	}
 	return NULL;
 }
 
+/* An attribute gets the place of the longest value of its list, or of any. */
+static void share_value(uint64_t *seed)
+{
+	const struct field *a = field_any(seed, VALUE), *longest = a;
+
+	for (uint32_t i = 0; i < nr_fields; i++)
+		if (fields[i].kind == VALUE && fields[i].at / block_size == a->at / block_size &&
+		    get32(fields[i].at + 8) > get32(longest->at + 8))
+			longest = &fields[i];
+	for (uint32_t i = 0; i < nr_fields; i++)
+		if (fields[i].kind == VALUE && fields[i].at / block_size == a->at / block_size) {
+			memcpy(image + fields[i].at + 2, image + longest->at + 2, 2);
+			memcpy(image + fields[i].at + 8, image + longest->at + 8, 4);
+		}
+}
+
 /* One block gets a second owner, mostly one of the same kind. */
 static void share(uint64_t *seed)
 {
-	enum kind kind = random_next(seed) % KINDS; /* few of the tables: most of those cannot be mounted */
-	const struct field *a = field_any(seed, kind == TABLES && random_next(seed) % 8 ? INDEX : kind), *b;
+	enum kind kind = random_next(seed) % KINDS;
+	const struct field *a, *b;
 
-	if (!a)
+	if (kind == TABLES && random_next(seed) % 8) /* few of them: most of those cannot be mounted */
+		kind = INDEX;
+	a = field_any(seed, kind);
+	if (a && kind == VALUE)
+		share_value(seed);
+	if (!a || kind == VALUE)
 		return;
 	b = field_any(seed, a->kind == INDEX || random_next(seed) % 4 ? a->kind : KINDS);
 	if (b)
@@ -302,10 +351,11 @@ static void use_file(const char *path, uint64_t *seed)
 	int fd = open(path, O_RDWR);
 	off_t at = (off_t)(random_next(seed) % (4 * PIECES)) * 4096;
 	size_t len = random_next(seed) % 900;
+	char name[40];
 
 	if (fd < 0)
 		return;
-	switch (random_next(seed) % 7) {
+	switch (random_next(seed) % 8) {
 	case 0:
 		(void)!ftruncate(fd, at);
 		break;
@@ -319,10 +369,14 @@ static void use_file(const char *path, uint64_t *seed)
 		(void)!fsetxattr(fd, random_next(seed) & 1 ? "user.long" : "user.other", data, len, 0);
 		break;
 	case 4:
+		snprintf(name, sizeof(name), "user.attribute-%d", (int)(random_next(seed) % ATTRS));
+		(void)!fremovexattr(fd, name);
+		break;
+	case 5:
 		(void)!fgetxattr(fd, "user.long", data, sizeof(data));
 		(void)!flistxattr(fd, data, sizeof(data));
 		break;
-	case 5:
+	case 6:
 		for (int i = 0; i < 20; i++)
 			(void)!pread(fd, data, 100, at + 8192 * i);
 		break;

@@ -446,45 +446,43 @@ static bool list_prepare(struct change *c, const struct region *r, bool add, u32
 	return attrs_bytes(&c->list) <= room;
 }
 
-static int set_in_inode(struct change *c, struct region *in, struct region *out)
+static u32 block_room(const struct change *c)
 {
-	bool elsewhere = region_find(out, c->attr.index, c->attr.name);
-	int err = inode_region_store(c);
-
-	if (err || !elsewhere)
-		return err;
-	list_prepare(c, out, false, U32_MAX);
-	return block_region_store(c, out);
+	return c->h->fs->g.block_size - (u32)sizeof(struct ext4_xattr_header);
 }
 
-static int set_in_block(struct change *c, struct region *in, struct region *out)
+/* What is left of a list fits, unless the image lets attributes share bytes of their values. */
+static int shares_values(const struct change *c)
 {
-	int err = block_region_store(c, out);
+	return ext4_corrupt(c->h->fs, c->i->ino, "attributes share their values");
+}
 
-	if (err || !region_find(in, c->attr.index, c->attr.name))
-		return err;
-	list_prepare(c, in, false, U32_MAX);
-	return inode_region_store(c);
+static int remove_from_inode(struct change *c, const struct region *in)
+{
+	return list_prepare(c, in, false, inode_room(c->i)) ? inode_region_store(c) : shares_values(c);
+}
+
+static int remove_from_block(struct change *c, struct region *out)
+{
+	return list_prepare(c, out, false, block_room(c)) ? block_region_store(c, out) : shares_values(c);
 }
 
 static int change_apply(struct change *c, struct region *in, struct region *out)
 {
-	u32 block_room = c->h->fs->g.block_size - (u32)sizeof(struct ext4_xattr_header);
-	bool add = c->attr.value;
+	bool was_in = region_find(in, c->attr.index, c->attr.name);
+	bool was_out = region_find(out, c->attr.index, c->attr.name);
+	int err;
 
-	if (!add) {
-		if (region_find(in, c->attr.index, c->attr.name)) {
-			list_prepare(c, in, false, U32_MAX);
-			return inode_region_store(c);
-		}
-		list_prepare(c, out, false, U32_MAX);
-		return block_region_store(c, out);
+	if (!c->attr.value)
+		return was_in ? remove_from_inode(c, in) : remove_from_block(c, out);
+	if (inode_room(c->i) && list_prepare(c, in, true, inode_room(c->i))) {
+		err = inode_region_store(c);
+		return err || !was_out ? err : remove_from_block(c, out);
 	}
-	if (inode_room(c->i) && list_prepare(c, in, true, inode_room(c->i)))
-		return set_in_inode(c, in, out);
-	if (list_prepare(c, out, true, block_room))
-		return set_in_block(c, in, out);
-	return -ENOSPC;
+	if (!list_prepare(c, out, true, block_room(c)))
+		return -ENOSPC;
+	err = block_region_store(c, out);
+	return err || !was_in ? err : remove_from_inode(c, in);
 }
 
 static int flags_check(bool exists, bool removes, int flags)
