@@ -1,7 +1,7 @@
 /*
  * Images in which one block is used twice: two directories have a leaf in common, two files a node of their extent
  * trees, two groups an inode table, two attributes a value; a directory's index leads to itself; the bitmaps say that
- * blocks of metadata are free. Each structure is well-formed, so no check of it alone can find that; several processes use the image
+ * blocks of metadata are free. With every second image the disk changes while it is used. Each structure is well-formed, so no check of it alone can find that; several processes use the image
  * at the same time, under the locks of one owner and of the other.
  *
  *	alias DEVICE FIRST COUNT    seeds FIRST … FIRST + COUNT - 1, on a file system that is fresh
@@ -28,6 +28,7 @@
 #define PIECES 140    /* runs of a file: more than the inode has room for */
 #define WORKERS 4
 #define STEPS 160
+#define MEDDLES 40
 #define FIELDS_MAX 4000
 
 enum kind { MAP, LEAF, ATTRIBUTES, TABLES, INDEX, VALUE, KINDS };
@@ -452,8 +453,31 @@ static void work(uint64_t seed)
 	_exit(0);
 }
 
-static void use(uint64_t seed)
+/* The disk changes behind the file system, which comes to see it when the caches are dropped. */
+static void meddle(const char *device, uint64_t seed)
 {
+	int fd = open(device, O_RDWR), caches = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0 || caches < 0)
+		die("meddle");
+	for (int i = 0; i < MEDDLES; i++) {
+		const struct field *f = &fields[random_next(&seed) % nr_fields];
+		size_t at = random_next(&seed) & 1 ? f->at : (f->at & ~1023ULL) + random_next(&seed) % 1020;
+		uint32_t value = random_next(&seed) & 1 ? get32(fields[random_next(&seed) % nr_fields].at)
+							 : (uint32_t)random_next(&seed);
+
+		(void)!pwrite(fd, &value, sizeof(value), (off_t)at);
+		(void)!fdatasync(fd);
+		(void)!write(caches, "2", 1);
+		usleep(5000);
+	}
+	_exit(0);
+}
+
+static void use(const char *device, uint64_t seed)
+{
+	if (seed % 2 && !fork())
+		meddle(device, seed);
 	for (uint64_t n = 0; n < WORKERS; n++)
 		if (!fork())
 			work(seed * WORKERS + n);
@@ -484,7 +508,7 @@ int main(int argc, char **argv)
 		if (mount(argv[1], WHERE, "ext4", 0, ""))
 			continue;
 		mounted++;
-		use(seed);
+		use(argv[1], seed);
 		if (umount(WHERE))
 			die("umount");
 	}
