@@ -183,7 +183,7 @@ struct mount *mount_create(struct super_block *sb, struct dentry *root, u32 flag
 	}
 	ref_init(&m->ref);
 	dentry_get(root);
-	m->root = root;
+	m->root = m->mountpoint = root;
 	m->sb = sb;
 	m->flags = flags;
 	m->source = name;
@@ -276,7 +276,7 @@ struct dentry *mount_unlink_locked(struct mount *m)
 	hlist_del(&m->hash_node);
 	list_del(&m->child_node);
 	WRITE_ONCE(m->parent, NULL);
-	WRITE_ONCE(m->mountpoint, NULL);
+	WRITE_ONCE(m->mountpoint, m->root);
 	WRITE_ONCE(covered->mounted, covered->mounted - 1);
 	return covered;
 }

@@ -451,7 +451,7 @@ static void places_put(struct list_head *gone)
 
 	list_for_each(m, gone, ns_node) {
 		dentry_put(m->mountpoint);
-		WRITE_ONCE(m->mountpoint, NULL);
+		WRITE_ONCE(m->mountpoint, m->root);
 	}
 }
 

@@ -314,7 +314,7 @@ static int parent_child(struct walk *w, struct child *c)
 		c->inode = READ_ONCE(c->path.dentry->inode);
 		if (seq_changed(&d->seq, w->seq) || !c->inode)
 			return -ECHILD;
-		return check_connected(w, c->path.dentry);
+		return check_connected(w, c->path.dentry) ? -ECHILD : 0;
 	}
 	c->path.dentry = dentry_parent_get(d);
 	c->inode = c->path.dentry->inode;

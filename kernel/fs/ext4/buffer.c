@@ -175,10 +175,22 @@ void ext4_buf_put(struct ext4_buf *b)
 
 void ext4_buf_retire(struct ext4_buf *b)
 {
-	spin_lock(&b->fs->cache_lock);
+	struct ext4_fs *fs = b->fs;
+	bool last;
+
+	spin_lock(&fs->cache_lock);
 	hlist_del(&b->hash_node);
-	buf_clear(b, BUF_USED);
-	spin_unlock(&b->fs->cache_lock);
+	last = atomic_dec_and_test(&b->refs);
+	list_del(&b->lru);
+	if (last) {
+		fs->nr_bufs--;
+	} else { /* the next one to be looked at when memory is wanted */
+		buf_clear(b, BUF_USED);
+		list_add(&b->lru, &fs->cache_lru);
+	}
+	spin_unlock(&fs->cache_lock);
+	if (last)
+		buf_free(b);
 }
 
 /* Buffer's lock. */

@@ -264,17 +264,20 @@ static void drop_revoked(struct ext4_journal *j, struct ext4_tx *tx)
 {
 	for (u32 i = 0; i < tx->nr_revokes; i++) {
 		struct ext4_buf *b = ext4_buf_peek(j->fs, tx->revokes[i]), *drop = NULL;
+		bool changed;
 
 		if (!b)
 			continue;
 		spin_lock(&j->lock);
-		if (b->ckpt && !b->newest)
+		changed = b->newest; /* by a later transaction, of an image that names it twice */
+		if (b->ckpt && !changed)
 			drop = ext4_entry_remove(b->ckpt);
-		if (!b->newest)
-			ext4_buf_retire(b);
 		spin_unlock(&j->lock);
 		ext4_buf_put(drop);
-		ext4_buf_put(b);
+		if (changed)
+			ext4_buf_put(b);
+		else
+			ext4_buf_retire(b);
 	}
 }
 

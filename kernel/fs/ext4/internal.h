@@ -126,7 +126,7 @@ void ext4_buf_get(struct ext4_buf *b);
 void ext4_buf_put(struct ext4_buf *b); /* NULL is allowed */
 /* Starts reading blocks that will be wanted soon. */
 void ext4_buf_ahead(struct ext4_fs *fs, u64 block, u32 nr);
-/* The block has been freed: who has the buffer keeps it, who looks for the block gets another. */
+/* The block has been freed: who has the buffer keeps it, who looks for the block gets another. Takes the reference. */
 void ext4_buf_retire(struct ext4_buf *b);
 int ext4_cache_init(struct ext4_fs *fs) __must_check;
 void ext4_cache_destroy(struct ext4_fs *fs);

@@ -254,7 +254,7 @@ void super_put(struct super_block *sb);
 struct mount {
 	struct ref ref;
 	struct mount *parent;          /* tree lock; RCU */
-	struct dentry *mountpoint;     /* tree lock; RCU */
+	struct dentry *mountpoint;     /* tree lock; RCU; without a parent its own root: never NULL, for who has just read one */
 	struct dentry *root;           /* const */
 	struct super_block *sb;        /* const */
 	struct mount_ns *ns;           /* tree lock */
