@@ -96,6 +96,7 @@ POWERCUT_OUT := $(TEST_OUT)/powercut
 $(POWERCUT_OUT)/spool $(TEST_OUT)/mutated/walk $(TEST_OUT)/mutated/alias $(TEST_OUT)/faults/check: $(TEST_OUT)/%: tests/%.c $(TEST_UAPI)/.ready
 	@mkdir -p $(@D) $(TEST_OUT)/deps
 	$(TEST_CC) $(TEST_CFLAGS) $(TEST_LDFLAGS) -o $@ $<
+$(TEST_OUT)/mutated/walk $(TEST_OUT)/mutated/alias: tests/mutated/image.h
 $(POWERCUT_OUT)/replay: tests/powercut/replay.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<

@@ -1,26 +1,21 @@
 /*
  * Images in which one block is used twice: two directories have a leaf in common, two files a node of their extent
  * trees, two groups an inode table, two attributes a value; a directory's index leads to itself; the bitmaps say that
- * blocks of metadata are free. With every second image the disk changes while it is used. Each structure is well-formed, so no check of it alone can find that; several processes use the image
- * at the same time, under the locks of one owner and of the other.
+ * blocks of metadata are free. Each structure is well-formed, so no check of it alone can find that. Several
+ * processes use the image at the same time, under the locks of one owner and of the other; with every second image
+ * the disk changes meanwhile.
  *
  *	alias DEVICE FIRST COUNT    seeds FIRST … FIRST + COUNT - 1, on a file system that is fresh
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/vfs.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
-#define WHERE "/mnt"
+#include "image.h"
+
 #define DIRS 6
 #define FILES 8
 #define NAMES 260     /* in each directory: some leaves and an index */
@@ -45,21 +40,6 @@ static struct field fields[FIELDS_MAX];
 static uint32_t nr_fields;
 static char data[1 << 16];
 
-static uint64_t random_next(uint64_t *s)
-{
-	uint64_t x = *s += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
-	return x ^ x >> 31;
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
 static uint32_t get32(size_t at)
 {
 	uint32_t v;
@@ -82,43 +62,6 @@ static void put32(size_t at, uint32_t v)
 }
 
 /* ---- The image ---- */
-
-static void device_read(const char *device)
-{
-	int fd = open(device, O_RDONLY);
-	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-
-	if (end <= 0)
-		die(device);
-	size = (size_t)end;
-	base = malloc(size);
-	image = malloc(size);
-	for (size_t at = 0; at < size;) {
-		ssize_t n = pread(fd, base + at, size - at, (off_t)at);
-
-		if (n <= 0)
-			die(device);
-		at += (size_t)n;
-	}
-	close(fd);
-}
-
-static void device_write(const char *device)
-{
-	int fd = open(device, O_WRONLY);
-
-	if (fd < 0)
-		die(device);
-	for (size_t at = 0; at < size;) {
-		ssize_t n = pwrite(fd, image + at, size - at, (off_t)at);
-
-		if (n <= 0)
-			die(device);
-		at += (size_t)n;
-	}
-	if (fsync(fd) || close(fd))
-		die(device);
-}
 
 static long statfs_block(void)
 {
@@ -274,7 +217,7 @@ static const struct field *field_any(uint64_t *seed, enum kind kind)
 	return NULL;
 }
 
-/* An attribute gets the place of the longest value of its list, or of any. */
+/* The attributes of one list all get the place of its longest value. */
 static void share_value(uint64_t *seed)
 {
 	const struct field *a = field_any(seed, VALUE), *longest = a;
@@ -497,14 +440,14 @@ int main(int argc, char **argv)
 	memset(data, 'x', 300);
 	mkdir(WHERE, 0755);
 	populate(argv[1]);
-	device_read(argv[1]);
-	memcpy(image, base, size);
+	base = image_load(argv[1], &size);
+	image = image_load(argv[1], &size);
 	find_fields();
 	for (unsigned long seed = first; seed < first + count; seed++) {
 		if (getenv("VERBOSE"))
 			fprintf(stderr, "seed %lu\n", seed);
 		damage(seed);
-		device_write(argv[1]);
+		image_store(argv[1], image, size);
 		if (mount(argv[1], WHERE, "ext4", 0, ""))
 			continue;
 		mounted++;

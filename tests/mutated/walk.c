@@ -7,58 +7,17 @@
  * the metadata lies; then everything in it is read, listed and changed as far as it lets itself.
  */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
-#define WHERE "/mnt"
+#include "image.h"
+
 #define PATHS 400
 
 static char *base;
 static size_t size;
 static char data[1 << 16];
 static int paths;
-
-static uint64_t random_next(uint64_t *s)
-{
-	uint64_t x = *s += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
-	return x ^ x >> 31;
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static void load(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-
-	if (end <= 0)
-		die(path);
-	size = (size_t)end;
-	base = malloc(size);
-	for (size_t at = 0; at < size;) {
-		ssize_t n = pread(fd, base + at, size - at, (off_t)at);
-
-		if (n <= 0)
-			die(path);
-		at += (size_t)n;
-	}
-	close(fd);
-}
 
 /* Bytes that mean something: a word of zero is left alone, so that the damage is not wasted. */
 static size_t place(uint64_t *seed)
@@ -79,10 +38,7 @@ static void write_damaged(const char *device, uint64_t seed)
 {
 	uint64_t nr = 1 + random_next(&seed) % 24;
 	struct { size_t at; char old; } undo[24];
-	int fd = open(device, O_WRONLY);
 
-	if (fd < 0)
-		die(device);
 	for (uint64_t i = 0; i < nr; i++) {
 		undo[i].at = place(&seed);
 		undo[i].old = base[undo[i].at];
@@ -100,17 +56,9 @@ static void write_damaged(const char *device, uint64_t seed)
 			base[undo[i].at]++;
 		}
 	}
-	for (size_t at = 0; at < size;) {
-		ssize_t n = pwrite(fd, base + at, size - at, (off_t)at);
-
-		if (n <= 0)
-			die(device);
-		at += (size_t)n;
-	}
+	image_store(device, base, size);
 	while (nr--)
 		base[undo[nr].at] = undo[nr].old;
-	if (fsync(fd) || close(fd))
-		die(device);
 }
 
 static void use_file(const char *path)
@@ -196,7 +144,7 @@ int main(int argc, char **argv)
 
 	if (argc != 5)
 		return 2;
-	load(argv[1]);
+	base = image_load(argv[1], &size);
 	first = strtoul(argv[3], NULL, 0);
 	count = strtoul(argv[4], NULL, 0);
 	mkdir(WHERE, 0755);
