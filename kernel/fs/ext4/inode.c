@@ -516,6 +516,7 @@ static void store_space(struct inode *i, struct ext4_inode *raw)
 	const struct ext4_fs *fs = ext4_fs(i->sb);
 	struct ext4_ino *ei = ext4_i(i);
 	u64 size = inode_is_reg(i) ? ei->disk_size : i->size, blocks = ei->disk_blocks;
+	u64 acl = READ_ONCE(ei->acl_block); /* who changes it stores the inode in the same transaction */
 
 	raw->size_lo = (u32)size;
 	raw->size_high = (u32)(size >> 32);
@@ -526,8 +527,8 @@ static void store_space(struct inode *i, struct ext4_inode *raw)
 	}
 	raw->blocks_lo = (u32)blocks;
 	raw->blocks_high = (u16)(blocks >> 32);
-	raw->file_acl_lo = (u32)ei->acl_block;
-	raw->file_acl_high = (u16)(ei->acl_block >> 32);
+	raw->file_acl_lo = (u32)acl;
+	raw->file_acl_high = (u16)(acl >> 32);
 }
 
 /* The raw inode, its buffer's raw_lock held. */

@@ -283,7 +283,7 @@ struct ext4_ino {
 	};
 	u64 disk_size;                  /* map_lock: size as it is on the disk */
 	u64 disk_blocks;                /* map_lock: space in use, metadata too; 512-byte units */
-	u64 acl_block;                  /* inode lock */
+	u64 acl_block;                  /* inode lock; torn-free */
 	u32 flags;                      /* EXT4_*_FL; inode lock, torn-free */
 	u32 generation, seed;           /* const */
 	u32 sync_tid, data_tid;         /* transactions for fsync, fdatasync; 0: none; torn-free */

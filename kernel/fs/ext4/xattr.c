@@ -380,7 +380,7 @@ static int block_leave(struct ext4_handle *h, struct inode *i, struct ext4_buf *
 		err = ext4_blocks_free(h, b->block, 1, true);
 	if (err)
 		return err;
-	ext4_i(i)->acl_block = 0;
+	WRITE_ONCE(ext4_i(i)->acl_block, 0);
 	count_acl_block(i, -1);
 	return 0;
 }
@@ -397,7 +397,7 @@ static int block_replace(struct change *c, struct ext4_buf *old, struct ext4_buf
 		err = ext4_buf_new(c->h, block, ext4_owner(PART_XATTRS, 0), check_block, b);
 	if (err)
 		return err;
-	ext4_i(c->i)->acl_block = block;
+	WRITE_ONCE(ext4_i(c->i)->acl_block, block);
 	count_acl_block(c->i, 1);
 	return 0;
 }
