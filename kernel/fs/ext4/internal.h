@@ -5,14 +5,14 @@
  *	io.c buffer.c                    requests to the device; cached metadata blocks
  *	journal.c commit.c checkpoint.c recover.c              transactions (journal.h)
  *	group.c balloc.c ialloc.c        free blocks and inodes
- *	map.c extent.c extent_tree.c indirect.c                which block holds which part of a file
+ *	map.c extent.c indirect.c        which block holds which part of a file
  *	inode.c truncate.c file.c direct.c fallocate.c fiemap.c  inodes and their data
  *	dir.c htree.c readdir.c namei.c                        names
  *	xattr.c acl.c ioctl.c trim.c super.c options.c
  *
  * Locks, outermost first: the VFS's inode locks → mapping.write_lock → page locks → (a handle is
- * started) → inode map_lock → group lock → orphan lock → buffer lock → spinlocks of journal and
- * caches. Nobody starts a handle while he has one or one of the locks behind it; a handle's owner
+ * started) → inode map_lock → group lock → orphan lock → loading lock → buffer lock → spinlocks of
+ * journal and caches. Nobody starts a handle while he has one or one of the locks behind it; a handle's owner
  * waits for memory and for reads of metadata, never for pages, user memory or the network.
  */
 #pragma once
@@ -367,7 +367,7 @@ loff_t ext4_llseek(struct file *f, loff_t off, int whence);
 ssize_t ext4_read(struct file *f, struct io_iter *to, loff_t *pos);
 ssize_t ext4_write(struct file *f, struct io_iter *from, loff_t *pos);
 
-/* truncate.c, orphan.c */
+/* ---- Shorter files and deleted ones (truncate.c) ---- */
 /* Frees what lies beyond i->size; the inode is on the orphan list meanwhile. */
 int ext4_truncate(struct inode *i) __must_check;
 int ext4_set_size(struct inode *i, u64 size) __must_check;
